@@ -1,0 +1,105 @@
+/*
+ * init.h - what the files of the static init share: its state, the way an
+ * operation fails, and one prototype per operation.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "native.h"
+
+struct init {
+    const char *blob;             /* the mapped plan; everything a str() returns points into it */
+    const struct plan_header *header;
+    int sync;                     /* the conversation with planc; -1 after OP_DONE of a waiting init */
+    int status;                   /* where failures go after OP_DONE, -1: sync */
+    int slot[SLOT_MAX];           /* descriptors by slot, -1: empty */
+    int root;                     /* directory descriptor of the container's root, -1 before OP_ATTACH_ROOTFS;
+                                     after OP_PIVOT_ROOT it is the new "/" */
+    int op;                       /* index in the plan of the operation being run */
+    const char **env;             /* set by OP_ENVIRONMENT, NULL-terminated */
+    const char *executable;       /* set by OP_FIND_EXECUTABLE */
+    uint64_t last_capability;     /* read from the kernel on first use */
+    int error;                    /* of the failed operation: errno */
+    char text[MESSAGE_TEXT];      /* of the failed operation: what was done to what */
+};
+
+/* Arguments. A str() of an absent argument is NULL; a count() of an absent vector is 0. */
+const char *str(const struct init *in, str_t s);
+uint64_t str_count(const struct init *in, strv_t v);
+const char *str_at(const struct init *in, strv_t v, uint64_t i);
+uint64_t u64_count(const struct init *in, u64v_t v);
+uint64_t u64_at(const struct init *in, u64v_t v, uint64_t i);
+const void *blob_bytes(const struct init *in, blob_t b, uint64_t *size);
+int slot_get(const struct init *in, slot_t s);             /* -1: none or empty */
+void slot_put(struct init *in, slot_t s, int fd);          /* takes ownership of fd; closes it when the slot is none */
+
+/* Record a failure and return -1; `error` 0: our own judgement, no errno. Format as printf(3). */
+int fail(struct init *in, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * One function per operation: 0, or -1 after fail().  Each takes its own struct.
+ */
+#define OPERATION(name) int run_##name(struct init *in, const struct op_##name *args)
+OPERATION(sync);
+OPERATION(oom_score_adj);
+OPERATION(dumpable);
+OPERATION(open_tree);
+OPERATION(open_namespace);
+OPERATION(setns);
+OPERATION(unshare);
+OPERATION(become_root);
+OPERATION(time_offsets);
+OPERATION(fork);
+OPERATION(setsid);
+OPERATION(session_keyring);
+OPERATION(loopback_up);
+OPERATION(root_propagation);
+OPERATION(attach_rootfs);
+OPERATION(mount);
+OPERATION(bind);
+OPERATION(set_attr);
+OPERATION(mknod);
+OPERATION(symlink);
+OPERATION(hook);
+OPERATION(pivot_root);
+OPERATION(move_root);
+OPERATION(reopen_dev_null);
+OPERATION(console);
+OPERATION(make_cwd);
+OPERATION(readonly_path);
+OPERATION(mask_path);
+OPERATION(sysctl);
+OPERATION(hostname);
+OPERATION(domainname);
+OPERATION(umask);
+OPERATION(no_new_privileges);
+OPERATION(scheduler);
+OPERATION(io_priority);
+OPERATION(personality);
+OPERATION(environment);
+OPERATION(chdir);
+OPERATION(bounding);
+OPERATION(stdio_owner);
+OPERATION(setgroups);
+OPERATION(setuid);
+OPERATION(capset);
+OPERATION(ambient);
+OPERATION(seccomp);
+OPERATION(find_executable);
+OPERATION(done);
+OPERATION(wait_start);
+OPERATION(exec);
+
+/* Paths inside the container, resolve.c: never re-walked as strings. */
+int root_open(struct init *in, const char *path, int flags);                     /* openat2 RESOLVE_IN_ROOT, O_CLOEXEC added; -1 and errno */
+int root_open_parent(struct init *in, const char *path, bool make, char name[256]); /* parent directory + last component */
+int root_make_dir(struct init *in, const char *path, unsigned mode);             /* mkdir -p; O_PATH descriptor; -1 and errno */
+int root_make_file(struct init *in, const char *path);                           /* parents + empty file; O_PATH descriptor */
+bool is_procfs(int fd);
+
+/* dialog.c */
+int send_message(int fd, uint32_t type, int op, int error, int64_t value, const char *text);
+int send_fd(int socket, int fd, const char *byte);                                /* one byte message + SCM_RIGHTS */
+
+/* raw.c: system calls musl has no wrapper for; each returns as syscall(2) */
