@@ -1,0 +1,3 @@
+"""planc, an OCI container runtime."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,157 @@
+"""JSON for the hot path: json.loads and json.dumps without importing json.
+
+The json package pulls in re and enum, which costs more than parsing a whole
+config.json.  Its C accelerator does the work and can be used alone.  loads and
+dumps give what the json package gives, with these differences: a failure is
+always a JSONError (ValueError) with a position where there is one, too deep a
+nesting too; and NaN and Infinity are refused in both directions.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["JSONError", "dumps", "loads"]
+
+_SPACE = " \t\n\r"
+
+
+class JSONError(ValueError):
+    """Text that is not JSON, or a value that JSON cannot hold.
+
+    line and column count from 1, the column in characters; 0 when there is no position.
+    """
+
+    def __init__(self, message: str, text: str = "", position: int = -1) -> None:
+        self.message = message
+        self.line = self.column = 0
+        if position >= 0:
+            self.line = text.count("\n", 0, position) + 1
+            self.column = position - text.rfind("\n", 0, position)
+        super().__init__(f"line {self.line}, column {self.column}: {message}" if self.line else message)
+
+
+def _refuse_constant(name: str) -> None:
+    raise JSONError(f"{name} is not JSON")
+
+
+class _Settings:
+    """What make_scanner reads its options from."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = staticmethod(_refuse_constant)
+    memo: dict[str, str] = {}
+
+
+def _refuse_object(value: object) -> None:
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+try:
+    from _json import encode_basestring_ascii as _quote
+    from _json import make_encoder as _make_encoder
+    from _json import make_scanner as _make_scanner
+except ImportError:  # a Python without the accelerator, which is slower and just as good
+    from json import decoder as _decoder
+    from json import encoder as _encoder
+
+    _quote = _encoder.py_encode_basestring_ascii  # type: ignore[attr-defined]
+    _scan: Callable[[str, int], tuple[Any, int]]
+    _scan = _decoder.JSONDecoder(parse_constant=_refuse_constant).scan_once
+
+    def _compact(value: object) -> str:
+        return _encoder.JSONEncoder(allow_nan=False, default=_refuse_object).encode(value)
+else:
+    _scan = _make_scanner(_Settings)
+
+    def _compact(value: object) -> str:
+        # a new encoder each time, since a failure leaves traces in its markers
+        encode = _make_encoder({}, _refuse_object, _quote, None, ": ", ", ", False, False, False)
+        return "".join(encode(value, 0))
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON document.  Of equal keys in an object the last wins.
+
+    Raises JSONError.
+    """
+    start = 0
+    while text[start : start + 1] in _SPACE and start < len(text):
+        start += 1
+    try:
+        value, end = _scan(text, start)
+    except StopIteration as error:
+        raise JSONError(_missing_value(text, error.value), text, error.value) from None
+    except RecursionError:
+        raise JSONError("nested too deeply") from None
+    except JSONError:
+        raise
+    except ValueError as error:
+        # JSONDecodeError, or int() of more digits than Python converts
+        raise JSONError(getattr(error, "msg", "a number is too long"), text, getattr(error, "pos", -1)) from None
+    rest = text[end:].lstrip(_SPACE)
+    if rest:
+        raise JSONError("unexpected text after the JSON document", text, len(text) - len(rest))
+    return value
+
+
+def _missing_value(text: str, position: int) -> str:
+    if not text.strip(_SPACE):
+        return "the document is empty"
+    if text.startswith("\ufeff"):
+        return "a byte order mark is not JSON"
+    return "Unexpected end" if position >= len(text) else "Expecting value"
+
+
+def dumps(value: object, indent: int | str | None = None) -> str:
+    """The JSON text of a value, all ASCII.  indent: spaces per level, or the text for a level.
+
+    Raises TypeError for what is not JSON, JSONError for NaN, Infinity and endless nesting.
+    """
+    try:
+        if indent is None:
+            return _compact(value)
+        parts: list[str] = []
+        _write(value, "\n", " " * indent if isinstance(indent, int) else indent, parts)
+        return "".join(parts)
+    except RecursionError:
+        raise JSONError("nested too deeply") from None
+    except ValueError as error:
+        raise JSONError(str(error)) from None
+
+
+def _write(value: object, newline: str, step: str, parts: list[str]) -> None:
+    """Append the indented text of value; newline holds the indentation so far."""
+    if isinstance(value, dict) and value:
+        inner = newline + step
+        mark = "{" + inner
+        for key, item in value.items():
+            parts.append(f"{mark}{_key(key)}: ")
+            _write(item, inner, step, parts)
+            mark = "," + inner
+        parts.append(newline + "}")
+    elif isinstance(value, (list, tuple)) and value:
+        inner = newline + step
+        mark = "[" + inner
+        for item in value:
+            parts.append(mark)
+            _write(item, inner, step, parts)
+            mark = "," + inner
+        parts.append(newline + "]")
+    else:
+        parts.append(_compact(value))
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return str(_quote(key))
+    if key is None or isinstance(key, (bool, int, float)):
+        return f'"{_compact(key)}"'
+    raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")

@@ -1,0 +1,1 @@
+"""The runtime under real container managers; see README.md."""

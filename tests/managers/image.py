@@ -1,0 +1,68 @@
+"""The one image of the suite: busybox, a few users, no registry."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "docker.io/library/bb:latest"
+SHORT = "bb"
+BUSYBOX = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox")
+PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
+GROUP = "root:x:0:root\nwheel:x:10:root,app\napp:x:1000:\n"
+DIRECTORIES = ("bin", "dev", "etc", "home", "home/app", "proc", "root", "run", "sys", "tmp", "usr", "usr/bin", "var")
+
+
+def busybox() -> str:
+    """The path of a busybox on this machine, or an empty string."""
+    return next((path for path in BUSYBOX if os.access(path, os.X_OK)), "")
+
+
+def write_rootfs(directory: Path) -> None:
+    """Make an unpacked root file system of the image."""
+    program = busybox()
+    for name in DIRECTORIES:
+        (directory / name).mkdir()
+    (directory / "tmp").chmod(0o1777)
+    os.chown(directory / "home/app", 1000, 1000)
+    (directory / "bin/busybox").write_bytes(open(program, "rb").read())
+    (directory / "bin/busybox").chmod(0o755)
+    for applet in subprocess.check_output([program, "--list"], text=True).split():
+        if applet != "busybox":
+            (directory / "bin" / applet).symlink_to("busybox")
+    (directory / "etc/passwd").write_text(PASSWD)
+    (directory / "etc/group").write_text(GROUP)
+    (directory / "etc/plain").write_text("not a program\n")
+    (directory / "bin/badformat").write_bytes(b"\x01\x02\x03 neither ELF nor script\n")
+    (directory / "bin/badformat").chmod(0o755)
+
+
+def write_archive(rootfs: Path, archive: Path) -> None:
+    """Pack a root file system as `docker save` would: readable by docker, podman, ctr and buildah."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(rootfs, arcname=".")
+    config = {
+        "architecture": "amd64" if os.uname().machine == "x86_64" else "arm64",
+        "os": "linux",
+        "config": {"Cmd": ["sh"], "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [NAME], "Layers": ["layer.tar"]}]
+    with tarfile.open(archive, "w") as tar:
+        for name, content in (
+            ("config.json", json.dumps(config).encode()),
+            ("manifest.json", json.dumps(manifest).encode()),
+            ("layer.tar", layer.getvalue()),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))

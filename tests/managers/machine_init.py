@@ -1,0 +1,167 @@
+"""The first process of the private machine that machine.py describes; run as a script, in two stages.
+
+`outer DIR NAME RUNTIME` joins a new cgroup NAME in every hierarchy, starts the inner stage in new namespaces,
+waits for its end and then removes the cgroups and DIR.  It outlives a killed pytest, so nothing stays behind.
+`inner DIR NAME RUNTIME` builds the machine's view of the file system, prints its pid as seen by the outer
+stage, and sleeps until its stdin closes; the kernel then kills all other processes of the machine.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup")
+OTHER_RUNTIMES = ("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/bin/runc", "/usr/bin/crun", "/usr/local/bin/crun")
+USER = "rootless"
+USER_ID = 1717
+SUBIDS = {USER: 1_000_000, "dockremap": 2_000_000, "containers": 3_000_000}
+
+
+def cgroup_mounts() -> list[tuple[str, str, str]]:
+    """(mount point, file system type, options of the mount) of every cgroup hierarchy, as /proc/mounts has them."""
+    found = []
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, target, kind, options = line.split()[:4]
+        if kind in ("cgroup", "cgroup2"):
+            found.append((target, kind, options))
+    return found
+
+
+def unified_only(mounts: list[tuple[str, str, str]]) -> bool:
+    """True on a host with cgroup v2 alone, where only leaf cgroups may hold processes."""
+    return all(kind == "cgroup2" for _, kind, _ in mounts)
+
+
+def join_new_cgroups(name: str) -> list[Path]:
+    """Create cgroup NAME everywhere, enter it, and return the directories."""
+    made = []
+    for target, _, _ in cgroup_mounts():
+        directory = Path(target, name)
+        directory.mkdir()
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            if (directory / setting).exists() and Path(target, "tasks").exists():
+                (directory / setting).write_text(Path(target, setting).read_text())
+        (directory / "cgroup.procs").write_text(str(os.getpid()))
+        made.append(directory)
+    return made
+
+
+def remove_cgroups(tops: list[Path], patience: float = 10.0) -> None:
+    """Remove the cgroups bottom-up; processes that were just killed may hold them for a moment."""
+    for target, _, _ in cgroup_mounts():
+        Path(target, "cgroup.procs").write_text(str(os.getpid()))
+    end = time.monotonic() + patience
+    for top in tops:
+        for directory, _, _ in os.walk(top, topdown=False):
+            while True:
+                try:
+                    os.rmdir(directory)
+                    break
+                except OSError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.02)
+
+
+def outer(directory: str, name: str, runtime: str) -> int:
+    tops = join_new_cgroups(name)
+    try:
+        inner_stage = [sys.executable, __file__, "inner", directory, name, runtime]
+        return subprocess.call(["unshare", *NAMESPACES, "--fork", "--kill-child", *inner_stage])
+    finally:
+        remove_cgroups(tops)
+        shutil.rmtree(directory)
+
+
+def mount(*args: str) -> None:
+    subprocess.run(["mount", *args], check=True)
+
+
+def mount_kernel_views() -> None:
+    """procfs of the new pid namespace, sysfs of the new network namespace, cgroups rooted at our own."""
+    hierarchies = cgroup_mounts()
+    mount("-t", "proc", "proc", "/proc")
+    mount("-t", "sysfs", "sysfs", "/sys")
+    if unified_only(hierarchies):
+        mount("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
+        delegate_unified(Path("/sys/fs/cgroup"))
+        return
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
+    for target, kind, options in hierarchies:
+        os.mkdir(target)
+        kept = [word for word in options.split(",") if word not in ("rw", "ro", "relatime", "nosuid", "nodev", "noexec")]
+        mount("-t", kind, *(["-o", ",".join(kept)] if kept and kind == "cgroup" else []), kind, target)
+
+
+def delegate_unified(top: Path) -> None:
+    (top / "host").mkdir()
+    (top / "host/cgroup.procs").write_text("0")
+    for controller in (top / "cgroup.controllers").read_text().split():
+        (top / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def mount_private_directories(directory: Path) -> None:
+    """Own /etc (a layer over the host's), /run and /tmp, so that no default path meets another's files."""
+    for part in ("etc", "etc.work", "run", "tmp", "home"):
+        (directory / part).mkdir(mode=0o755)
+    (directory / "tmp").chmod(0o1777)
+    layers = f"lowerdir=/etc,upperdir={directory}/etc,workdir={directory}/etc.work"
+    mount("-t", "overlay", "-o", layers, "overlay", "/etc")
+    mount("--bind", str(directory / "run"), "/run")
+    mount("--bind", str(directory / "tmp"), "/tmp")
+    os.mkdir("/run/lock")
+
+
+def add_users(directory: Path) -> None:
+    """A user for rootless managers, and the id ranges that user namespaces are made of."""
+    home = directory / "home" / USER
+    home.mkdir(mode=0o700)
+    os.chown(home, USER_ID, USER_ID)
+    with open("/etc/passwd", "a") as passwd:
+        passwd.write(f"{USER}:x:{USER_ID}:{USER_ID}::{home}:/bin/sh\ndockremap:x:1718:1718::/:/bin/false\n")
+    with open("/etc/group", "a") as group:
+        group.write(f"{USER}:x:{USER_ID}:\ndockremap:x:1718:\n")
+    for table in ("/etc/subuid", "/etc/subgid"):
+        Path(table).write_text("".join(f"{user}:{first}:65536\n" for user, first in SUBIDS.items()))
+    user_runtime = Path("/run/user", str(USER_ID))
+    user_runtime.mkdir(parents=True, mode=0o700)
+    os.chown(user_runtime, USER_ID, USER_ID)
+
+
+def offer_runtime(directory: Path, runtime: str) -> None:
+    """The runtime under test under the name `runc` first on PATH; every other runtime refuses to work."""
+    names = directory / "bin"
+    names.mkdir()
+    (names / "runc").symlink_to(runtime)
+    refusal = directory / "refuse"
+    refusal.write_text("#!/bin/sh\necho 'a manager called a runtime that is not under test' >&2\nexit 99\n")
+    refusal.chmod(0o755)
+    for other in OTHER_RUNTIMES:
+        if os.path.exists(other) and os.path.realpath(other) != os.path.realpath(runtime):
+            mount("--bind", str(refusal), other)
+
+
+def inner(directory: str, name: str, runtime: str) -> int:
+    own_pid = os.readlink("/proc/self")
+    top = Path(directory)
+    mount("--make-rprivate", "/")
+    mount_kernel_views()
+    mount_private_directories(top)
+    add_users(top)
+    offer_runtime(top, runtime)
+    mount("--make-rshared", "/")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    Path("/proc/sys/kernel/hostname").write_text(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    print(own_pid, flush=True)
+    sys.stdin.buffer.read()
+    return 0
+
+
+if __name__ == "__main__":
+    stage = {"outer": outer, "inner": inner}[sys.argv[1]]
+    sys.exit(stage(*sys.argv[2:]))
