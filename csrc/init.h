@@ -16,7 +16,9 @@ struct init {
     int slot[SLOT_MAX];           /* descriptors by slot, -1: empty */
     int root;                     /* directory descriptor of the container's root, -1 before OP_ATTACH_ROOTFS;
                                      after OP_PIVOT_ROOT it is the new "/" */
-    int op;                       /* index in the plan of the operation being run */
+    int op;                       /* index in the plan of the operation being run, -1: none */
+    bool waits;                   /* the plan has an OP_WAIT_START */
+    bool confined;                /* the seccomp filter is loaded: as few system calls as possible from here */
     const char **env;             /* set by OP_ENVIRONMENT, NULL-terminated */
     const char *executable;       /* set by OP_FIND_EXECUTABLE */
     uint64_t last_capability;     /* read from the kernel on first use */
@@ -33,9 +35,21 @@ uint64_t u64_at(const struct init *in, u64v_t v, uint64_t i);
 const void *blob_bytes(const struct init *in, blob_t b, uint64_t *size);
 int slot_get(const struct init *in, slot_t s);             /* -1: none or empty */
 void slot_put(struct init *in, slot_t s, int fd);          /* takes ownership of fd; closes it when the slot is none */
+const char **str_array(struct init *in, strv_t v, size_t extra); /* NULL-terminated, with room for `extra` more; never freed */
+
+/* plan.c: map and check the plan. -1 after fail(); in->sync is set as soon as the header can be trusted. */
+int plan_open(struct init *in, int fd);
+
+/* Zeroed memory for the rest of the process's life; init has no malloc. */
+void *keep(struct init *in, size_t size);
 
 /* Record a failure and return -1; `error` 0: our own judgement, no errno. Format as printf(3). */
 int fail(struct init *in, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Tell planc (or `start`) about the failure recorded by fail(). */
+void report_failure(struct init *in);
+/* fail(), report_failure(), exit 1: for a plan that cannot be true. */
+void die(struct init *in, int error, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
 
 /*
  * One function per operation: 0, or -1 after fail().  Each takes its own struct.
@@ -100,6 +114,8 @@ bool is_procfs(int fd);
 
 /* dialog.c */
 int send_message(int fd, uint32_t type, int op, int error, int64_t value, const char *text);
-int send_fd(int socket, int fd, const char *byte);                                /* one byte message + SCM_RIGHTS */
+int send_fd(int socket, int fd, const void *data, size_t size);                   /* data + SCM_RIGHTS; -1 and errno */
+int wait_continue(struct init *in);                                               /* exits when planc is gone */
 
-/* raw.c: system calls musl has no wrapper for; each returns as syscall(2) */
+/* One write of the whole text to a file of procfs, checked to be one. -1 and errno. */
+int write_proc(int dir, const char *path, const char *text);

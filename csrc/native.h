@@ -290,7 +290,7 @@ struct op_reopen_dev_null { u64_t unused; };
 
 /*
  * A pseudo-terminal of the container's devpts: master sent by SCM_RIGHTS over slot
- * `socket` (one byte message "/dev/ptmx"), slave chowned to `uid`, sized unless 0x0, bound on
+ * `socket` (the message is "/dev/ptmx"), slave chowned to `uid`, sized unless 0x0, bound on
  * /dev/console when `bind_console`, made the controlling terminal and descriptors 0-2.
  */
 struct op_console { slot_t socket; u64_t width; u64_t height; u64_t uid; u64_t bind_console; };

@@ -7,7 +7,6 @@ other part of planc.
 
 from __future__ import annotations
 
-import errno
 import os
 
 TYPE_CHECKING = False
@@ -29,7 +28,9 @@ __all__ = [
 
 def errno_name(number: int) -> str:
     """The symbolic name of an errno ("ENOENT"), or "errno 4711" if it has none."""
-    return errno.errorcode.get(number) or f"errno {number}"
+    from errno import errorcode  # only a failure needs the table
+
+    return errorcode.get(number) or f"errno {number}"
 
 
 def errno_text(number: int) -> str:
@@ -37,9 +38,9 @@ def errno_text(number: int) -> str:
 
     The meaning is lower-case, since managers search messages for it.
     """
-    name = errno.errorcode.get(number)
-    if name is None:
-        return f"errno {number}"
+    name = errno_name(number)
+    if " " in name:
+        return name
     text = os.strerror(number)
     return f"{name}: {text[:1].lower()}{text[1:]}"
 

@@ -41,39 +41,38 @@ def _refuse_constant(name: str) -> None:
 class _Settings:
     """What make_scanner reads its options from."""
 
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    parse_float = float
-    parse_int = int
-    parse_constant = staticmethod(_refuse_constant)
-    memo: dict[str, str] = {}
+    def __init__(self) -> None:
+        self.strict = True
+        self.object_hook = None
+        self.object_pairs_hook = None
+        self.parse_float = float
+        self.parse_int = int
+        self.parse_constant = _refuse_constant
+        self.memo: dict[str, str] = {}
 
 
 def _refuse_object(value: object) -> None:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
+_scan: Callable[[str, int], tuple[Any, int]]
 try:
-    from _json import encode_basestring_ascii as _quote
-    from _json import make_encoder as _make_encoder
-    from _json import make_scanner as _make_scanner
-except ImportError:  # a Python without the accelerator, which is slower and just as good
-    from json import decoder as _decoder
-    from json import encoder as _encoder
+    import _json
+except ImportError:  # a Python without the accelerator: slower, and just as good
+    from json import decoder, encoder
 
-    _quote = _encoder.py_encode_basestring_ascii  # type: ignore[attr-defined]
-    _scan: Callable[[str, int], tuple[Any, int]]
-    _scan = _decoder.JSONDecoder(parse_constant=_refuse_constant).scan_once
+    _quote: Callable[[str], str] = encoder.encode_basestring_ascii
+    _scan = decoder.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
     def _compact(value: object) -> str:
-        return _encoder.JSONEncoder(allow_nan=False, default=_refuse_object).encode(value)
+        return encoder.JSONEncoder(allow_nan=False, default=_refuse_object).encode(value)
 else:
-    _scan = _make_scanner(_Settings)
+    _quote = _json.encode_basestring_ascii
+    _scan = _json.make_scanner(_Settings())  # type: ignore[arg-type]
 
     def _compact(value: object) -> str:
         # a new encoder each time, since a failure leaves traces in its markers
-        encode = _make_encoder({}, _refuse_object, _quote, None, ": ", ", ", False, False, False)
+        encode = _json.make_encoder({}, _refuse_object, _quote, None, ": ", ", ", False, False, False)
         return "".join(encode(value, 0))
 
 
@@ -85,8 +84,23 @@ def loads(text: str) -> Any:
     start = 0
     while text[start : start + 1] in _SPACE and start < len(text):
         start += 1
+    value, end = _parse(text, start)
+    rest = text[end:].lstrip(_SPACE)
+    if rest:
+        raise JSONError("unexpected text after the JSON document", text, len(text) - len(rest))
+    return value
+
+
+def _parse(text: str, start: int) -> tuple[Any, int]:
+    """The value that begins at start, and the index after it."""
     try:
-        value, end = _scan(text, start)
+        try:
+            return _scan(text, start)
+        except SystemError:
+            # the accelerator has no JSONDecodeError to raise as long as json.decoder is not imported
+            import json.decoder  # noqa: F401
+
+            return _scan(text, start)
     except StopIteration as error:
         raise JSONError(_missing_value(text, error.value), text, error.value) from None
     except RecursionError:
@@ -94,12 +108,9 @@ def loads(text: str) -> Any:
     except JSONError:
         raise
     except ValueError as error:
-        # JSONDecodeError, or int() of more digits than Python converts
-        raise JSONError(getattr(error, "msg", "a number is too long"), text, getattr(error, "pos", -1)) from None
-    rest = text[end:].lstrip(_SPACE)
-    if rest:
-        raise JSONError("unexpected text after the JSON document", text, len(text) - len(rest))
-    return value
+        # JSONDecodeError, or int() that refuses thousands of digits
+        message = getattr(error, "msg", "a number has too many digits")
+        raise JSONError(message, text, getattr(error, "pos", -1)) from None
 
 
 def _missing_value(text: str, position: int) -> str:

@@ -81,7 +81,7 @@ def _realtime(name: str) -> int:
 
 
 def signal_name(number: int) -> str:
-    """"SIGTERM", "SIGRTMIN+3", or the number as text."""
+    """The name as "SIGTERM" or "SIGRTMIN+3", or the number as text where it has none."""
     for name, value in SIGNALS.items():
         if value == number:
             return name

@@ -141,7 +141,8 @@ RUNTIME_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "spawn": (("keep_fds", "u64"),),
     # the stage's pid enters the cgroups
     "cgroup_join": (),
-    # /proc/PID/{uid_map,gid_map,setgroups} of the stage; `setgroups` "deny" or ""; `helpers` 1: newuidmap(1), newgidmap(1)
+    # /proc/PID/{uid_map,gid_map,setgroups} of the stage; `setgroups` "deny" or "";
+    # `helpers` 1: by newuidmap(1) and newgidmap(1)
     "id_map": (("uid_map", "str"), ("gid_map", "str"), ("setgroups", "str"), ("helpers", "u64")),
     # a user namespace only for its mappings (idmapped mounts), its descriptor in a slot
     "open_user_namespace": (("userns", "slot"), ("uid_map", "str"), ("gid_map", "str")),

@@ -234,7 +234,7 @@ class LinuxTimeOffset(Record):
 
 
 class LinuxDeviceCgroup(Record):
-    """major and minor: None or -1 is all of them; type None, "" or "a": all types."""
+    """major and minor None or -1: all of them; type None, "" or "a": all types; access None or "": rwm."""
 
     __slots__ = ("allow", "type", "major", "minor", "access")
     allow: bool

@@ -9,10 +9,9 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from typing import Any
 
 from . import cgroup, proc
 from .base_config import Config, base_config
@@ -30,26 +29,39 @@ def become_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
+class Capture:
+    """A file in memory that takes a process's output; closes itself when the last holder forgets it."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.fd = os.memfd_create("capture")
+        if content:
+            os.write(self.fd, content)
+            os.lseek(self.fd, 0, os.SEEK_SET)
+
+    def text(self) -> str:
+        """Everything written so far."""
+        return os.pread(self.fd, 1 << 24, 0).decode(errors="replace")
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
 class Result:
     """One finished call. `stdout` and `stderr` are read anew each time: a container may still write to them."""
 
-    def __init__(self, argv: list[str], returncode: int, out: IO[bytes], err: IO[bytes]) -> None:
+    def __init__(self, argv: list[str], returncode: int, out: Capture, err: Capture) -> None:
         self.argv = argv
         self.returncode = returncode
         self._out = out
         self._err = err
 
-    @staticmethod
-    def _text(file: IO[bytes]) -> str:
-        return os.pread(file.fileno(), 1 << 24, 0).decode(errors="replace")
-
     @property
     def stdout(self) -> str:
-        return self._text(self._out)
+        return self._out.text()
 
     @property
     def stderr(self) -> str:
-        return self._text(self._err)
+        return self._err.text()
 
     def ok(self) -> Result:
         """Fail the test unless the call exited 0."""
@@ -77,7 +89,7 @@ class Result:
 class Process:
     """A call that runs in the background."""
 
-    def __init__(self, argv: list[str], popen: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]) -> None:
+    def __init__(self, argv: list[str], popen: subprocess.Popen[bytes], out: Capture, err: Capture) -> None:
         self.argv = argv
         self.popen = popen
         self.pid = popen.pid
@@ -151,7 +163,7 @@ class Runtime:
 
 def spawn(
     argv: list[str],
-    stdin: bytes | int | IO[bytes] | None = None,
+    stdin: bytes | int | None = None,
     env: dict[str, str] | None = None,
     user: int | None = None,
     stdout: int | None = None,
@@ -159,19 +171,15 @@ def spawn(
     **options: Any,
 ) -> Process:
     """Start any command with its output in files, so that a surviving child never blocks the test."""
-    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
-    if isinstance(stdin, bytes):
-        source = tempfile.TemporaryFile()
-        source.write(stdin)
-        source.seek(0)
-        stdin = source
+    out, err = Capture(), Capture()
+    source = Capture(stdin) if isinstance(stdin, bytes) else None
     if user is not None:
         options |= {"user": user, "group": user, "extra_groups": []}
     popen = subprocess.Popen(
         argv,
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
-        stdout=out if stdout is None else stdout,
-        stderr=err if stderr is None else stderr,
+        stdin=source.fd if source else subprocess.DEVNULL if stdin is None else stdin,
+        stdout=out.fd if stdout is None else stdout,
+        stderr=err.fd if stderr is None else stderr,
         env={"PATH": RUNTIME_PATH} if env is None else env,
         **options,
     )
@@ -433,7 +441,7 @@ class Tracker:
         complaints = []
         for runtime in self.runtimes:
             for container_id in runtime.leftovers():
-                result = runtime.call("delete", "--force", container_id)
+                result = _wait_as_shim(runtime.spawn("delete", "--force", container_id))
                 if result.returncode != 0:
                     complaints.append(f"delete --force failed: {result}")
         return complaints
@@ -477,10 +485,21 @@ class Tracker:
             shutil.rmtree(runtime.root, ignore_errors=True)
 
 
-def live_children() -> list[int]:
-    """Children of this process that still run; the dead ones are reaped on the way."""
+def _wait_as_shim(process: Process) -> Result:
+    """Wait for a call while reaping our other children: a zombie can keep a pid namespace from ending."""
+    deadline = time.monotonic() + TIMEOUT
+    while process.popen.poll() is None and time.monotonic() < deadline:
+        live_children(besides=process.pid)
+        time.sleep(0.005)
+    return process.wait(0.1)
+
+
+def live_children(besides: int = 0) -> list[int]:
+    """Children of this process that still run, except one; the dead ones are reaped on the way."""
     alive = []
     for pid in proc.children(os.getpid()):
+        if pid == besides:
+            continue
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG)[0] == 0:
                 alive.append(pid)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ def write_rootfs(directory: Path) -> None:
         (directory / name).mkdir()
     (directory / "tmp").chmod(0o1777)
     os.chown(directory / "home/app", 1000, 1000)
-    (directory / "bin/busybox").write_bytes(open(program, "rb").read())
+    shutil.copy(program, directory / "bin/busybox")
     (directory / "bin/busybox").chmod(0o755)
     for applet in subprocess.check_output([program, "--list"], text=True).split():
         if applet != "busybox":

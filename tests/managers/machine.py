@@ -67,6 +67,7 @@ class Machine:
         self.dir.chmod(0o755)
         self.name = self.dir.name
         self.pid = 0
+        self.blamed: set[str] = set()
         self._holder: subprocess.Popen[bytes] | None = None
         self.env = {"PATH": f"{self.dir}/bin:{PATH}", "HOME": f"{self.dir}/home", "TERM": "xterm", "LANG": "C.UTF-8"}
 
@@ -91,6 +92,8 @@ class Machine:
         """End all its processes and wait until cgroups and files are gone."""
         assert self._holder is not None and self._holder.stdin is not None
         self._holder.stdin.close()
+        assert self._holder.stdout is not None
+        self._holder.stdout.close()
         assert self._holder.wait(30) == 0
         assert not self.dir.exists()
         remaining = [target for target, _, _ in machine_init.cgroup_mounts() if Path(target, self.name).exists()]
@@ -154,9 +157,13 @@ class Machine:
         words = [str(word) for word in argv]
         return Terminal(self._command(words, cwd, user), {**self.env, **(env or {})})
 
+    def inside(self, path: str) -> Path:
+        """A path of the machine as seen from outside."""
+        return Path(f"/proc/{self.pid}/root{path}")
+
     def proc(self, pid: int | str, entry: str) -> Path:
         """/proc/PID/ENTRY for a pid as the managers know it."""
-        return Path(f"/proc/{self.pid}/root/proc/{pid}/{entry}")
+        return self.inside(f"/proc/{pid}/{entry}")
 
     def status(self, pid: int | str, field: str) -> str:
         """The value of one field of /proc/PID/status, with single blanks."""
@@ -175,7 +182,7 @@ class Machine:
     def processes(self) -> dict[int, str]:
         """pid → command line of everything that runs inside, but the machine's own first process."""
         found = {}
-        for entry in Path(f"/proc/{self.pid}/root/proc").iterdir():
+        for entry in self.inside("/proc").iterdir():
             if not entry.name.isdigit() or entry.name == "1":
                 continue
             try:

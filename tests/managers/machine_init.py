@@ -9,6 +9,7 @@ stage, and sleeps until its stdin closes; the kernel then kills all other proces
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -104,16 +105,30 @@ def delegate_unified(top: Path) -> None:
         (top / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
+def mount_layer(directory: Path, target: str) -> None:
+    """A writable layer over a directory of the host, kept in DIR/layers."""
+    upper = directory / "layers" / target.strip("/").replace("/", "-")
+    work = upper.with_name(upper.name + ".work")
+    upper.mkdir(parents=True)
+    work.mkdir()
+    mount("-t", "overlay", "-o", f"lowerdir={target},upperdir={upper},workdir={work}", "overlay", target)
+
+
 def mount_private_directories(directory: Path) -> None:
-    """Own /etc (a layer over the host's), /run and /tmp, so that no default path meets another's files."""
-    for part in ("etc", "etc.work", "run", "tmp", "home"):
-        (directory / part).mkdir(mode=0o755)
-    (directory / "tmp").chmod(0o1777)
-    layers = f"lowerdir=/etc,upperdir={directory}/etc,workdir={directory}/etc.work"
-    mount("-t", "overlay", "-o", layers, "overlay", "/etc")
-    mount("--bind", str(directory / "run"), "/run")
-    mount("--bind", str(directory / "tmp"), "/tmp")
+    """Own /etc, /var/lib, /run and temporary directories, so that no default path meets another's files."""
+    mount_layer(directory, "/etc")
+    mount_layer(directory, "/var/lib")
+    for target in ("/run", "/tmp", "/var/tmp", "/dev/shm"):
+        source = directory / "private" / target.strip("/").replace("/", "-")
+        source.mkdir(parents=True)
+        source.chmod(0o755 if target == "/run" else 0o1777)
+        if directory.is_relative_to(target):
+            kept = source / directory.relative_to(target)
+            kept.mkdir(parents=True)
+            mount("--bind", str(directory), str(kept))
+        mount("--rbind", str(source), target)
     os.mkdir("/run/lock")
+    (directory / "home").mkdir()
 
 
 def add_users(directory: Path) -> None:
@@ -132,11 +147,20 @@ def add_users(directory: Path) -> None:
     os.chown(user_runtime, USER_ID, USER_ID)
 
 
+def offer_tun(directory: Path) -> None:
+    """A /dev/net/tun that the rootless user may open too, as udev makes it."""
+    if os.path.exists("/dev/net/tun"):
+        tun = str(directory / "tun")
+        os.mknod(tun, 0o600 | stat.S_IFCHR, os.makedev(10, 200))
+        os.chmod(tun, 0o666)
+        mount("--bind", tun, "/dev/net/tun")
+
+
 def offer_runtime(directory: Path, runtime: str) -> None:
-    """The runtime under test under the name `runc` first on PATH; every other runtime refuses to work."""
-    names = directory / "bin"
-    names.mkdir()
-    (names / "runc").symlink_to(runtime)
+    """The runtime under test as bin/runc, first on PATH, and as names/planc; every other runtime refuses to work."""
+    for place, name in (("bin", "runc"), ("names", "planc")):
+        (directory / place).mkdir()
+        (directory / place / name).symlink_to(runtime)
     refusal = directory / "refuse"
     refusal.write_text("#!/bin/sh\necho 'a manager called a runtime that is not under test' >&2\nexit 99\n")
     refusal.chmod(0o755)
@@ -152,6 +176,7 @@ def inner(directory: str, name: str, runtime: str) -> int:
     mount_kernel_views()
     mount_private_directories(top)
     add_users(top)
+    offer_tun(top)
     offer_runtime(top, runtime)
     mount("--make-rshared", "/")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -1,0 +1,73 @@
+# planc: what there is to do with a checkout.  `make demo` and `make test` need nothing set up before.
+
+PYTHON ?= /usr/bin/python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+VENV := .venv
+STAGE := $(CURDIR)/build/prefix
+PLANC ?= $(STAGE)/bin/planc
+PYTEST := PLANC=$(PLANC) $(VENV)/bin/python -m pytest
+
+.PHONY: help demo test install dependencies test-dependencies stage develop unit house native cgroups integration \
+	managers bundles conformance bench lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: dependencies stage ## build planc and run a first container from bundles/shell
+	bundles/shell/rootfs.sh
+	@echo; echo '# what planc is about to do:'; $(PLANC) explain --bundle bundles/shell | head -20
+	@echo '# ...'; echo '# and the container itself:'
+	tools/demo $(PLANC)
+
+test: dependencies test-dependencies stage ## install what the tests need and run them all
+	$(MAKE) lint unit
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) as-root; else \
+		echo 'the other tests make real containers and need root: run make test as root'; fi
+
+as-root:
+	$(PYTEST) tests/native tests/cgroups tests/integration tests/bundles tests/managers
+
+install: build-lib ## install below PREFIX (default /usr/local)
+	$(PYTHON) tools/install build/lib $(DESTDIR)$(PREFIX) $(PREFIX)
+
+build-lib:
+	$(PYTHON) setup.py -q build --build-lib build/lib
+
+stage: build-lib
+	$(PYTHON) tools/install build/lib $(STAGE) $(STAGE)
+
+dependencies:
+	tools/dependencies run
+
+test-dependencies: $(VENV)/.complete
+	tools/dependencies test
+
+$(VENV)/.complete: tools/requirements-test.txt
+	tools/dependencies run
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/python -m pip install -q -r tools/requirements-test.txt
+	touch $@
+
+develop: ## build the C parts in place
+	$(PYTHON) setup.py -q build_ext --inplace
+
+lint: ## formatters, types, warnings
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+unit: ## tests that need no root
+	$(PYTEST) tests/unit
+
+native cgroups integration managers bundles: stage ## one layer of the tests that need root
+	$(PYTEST) tests/$@
+
+conformance: stage ## the OCI runtime-tools suite against planc, runc and crun
+	PLANC=$(PLANC) conformance/run
+
+bench: stage ## planc, runc and crun side by side
+	PLANC=$(PLANC) bench/run
+
+clean:
+	rm -rf build dist *.egg-info runtime/native/_native*.so runtime/native/planc-init csrc/*.o

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Run into each limit, one after the other, and say what happened. Where a limit binds, forking may fail:
+# so what is reported is read by the shell itself.
+
+if dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; then
+    echo "memory: dd got its 64 MiB"
+else
+    echo "memory: dd, wanting 64 MiB, was ended by $(($? - 128))"
+fi
+
+read -r before _ </proc/uptime
+now=$before
+while [ $((${now%.*} - ${before%.*})) -lt 2 ]; do read -r now _ </proc/uptime; done
+read -r stat </proc/$$/stat
+set -- $stat
+seconds=$((${now%.*} - ${before%.*}))
+echo "cpu: a busy loop got $(((${14} + ${15}) / seconds)) % of one CPU"
+
+(
+    started=0
+    while [ $started -lt 32 ]; do
+        sleep 2 &
+        started=$((started + 1))
+        echo $started >/tmp/started
+    done
+) 2>/dev/null
+read -r started </tmp/started
+echo "pids: $started of 32 processes could be started"

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Make this bundle's root file system, ./rootfs.
+set -eu
+cd "$(dirname "$0")"
+../mkrootfs rootfs
+cp limits.sh rootfs/

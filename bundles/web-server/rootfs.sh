@@ -1,0 +1,7 @@
+#!/bin/sh
+# Make this bundle's root file system, ./rootfs.
+set -eu
+cd "$(dirname "$0")"
+../mkrootfs rootfs
+mkdir -p rootfs/www
+cp index.html rootfs/www/

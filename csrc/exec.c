@@ -1,0 +1,48 @@
+/* exec.c - init's end: ready, waiting for `start`, execve(2). */
+#include <errno.h>
+#include <unistd.h>
+#include "init.h"
+#include "interpreter.h"
+#include "raw.h"
+
+int run_done(struct init *in, const struct op_done *args)
+{
+    (void)args;
+    if (send_message(in->sync, MSG_DONE, in->op, 0, 0, NULL) < 0)
+        _exit(1); /* planc is gone: nobody wants this container */
+    if (in->waits) {
+        close(in->sync);
+        in->sync = -1;
+    }
+    return 0;
+}
+
+int run_wait_start(struct init *in, const struct op_wait_start *args)
+{
+    char byte;
+    ssize_t n;
+
+    in->status = slot_get(in, args->status);
+    do
+        n = read(slot_get(in, args->fifo), &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1)
+        return fail(in, n < 0 ? errno : 0, "wait for start");
+    return 0;
+}
+
+int run_exec(struct init *in, const struct op_exec *args)
+{
+    static const char *empty[] = {NULL};
+    const char **argv = str_array(in, args->argv, 0), **env = in->env ? in->env : empty;
+    char why[400];
+
+    if (!in->executable)
+        return fail(in, EINVAL, "exec without an executable");
+    if (!in->confined)
+        raw_close_range(3 + in->header->keep_fds, ~0u, CLOSE_RANGE_CLOEXEC);
+    execve(in->executable, (char **)argv, (char **)env);
+    int error = errno;
+    explain_exec(in->executable, error, why, sizeof why);
+    return fail(in, error, "exec %s%s%s", in->executable, *why ? ": " : "", why);
+}

@@ -1,0 +1,27 @@
+"""planc delete"""
+
+from __future__ import annotations
+
+from runtime.errors import StateError
+from runtime.execute.delete import delete
+from runtime.state import store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.cli.context import Context
+
+
+def run(context: Context) -> int:
+    """Delete a container; with --force a missing one is no error."""
+    force: bool = context.options["force"]
+    try:
+        directory = store.open_directory(context.root, context.options["id"])
+    except StateError:
+        if force:
+            return 0
+        raise
+    with directory:
+        directory.lock()
+        for warning in delete(directory, directory.load(), force):
+            context.log.warning(warning)
+    return 0

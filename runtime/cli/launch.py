@@ -1,0 +1,19 @@
+"""The entry point of an installed planc."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and leave at once: nothing of the interpreter is worth tearing down."""
+    from runtime.cli.main import main as run
+
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
+    os._exit(code)

@@ -1,0 +1,76 @@
+"""argv to exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from runtime.cli.context import Context
+from runtime.cli.parse import parse
+from runtime.cli.report import Log
+from runtime.errors import PlancError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtime.cli.parse import Arguments
+
+EXEC_FAILURE = 255
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; `argv` is without the program's name. Returns the exit code, raises nothing."""
+    log = Log(None, "text", False)
+    command = ""
+    try:
+        arguments = parse(argv)
+        if arguments is None:
+            from runtime.cli.click_app import parse_with_click
+
+            arguments = parse_with_click(argv)
+            if isinstance(arguments, int):
+                return arguments
+        command = arguments.command
+        log = open_log(arguments)
+        return run_command(arguments, log)
+    except PlancError as err:
+        log.error(failure_text(command, str(err)))
+        _traceback(log)
+        return EXEC_FAILURE if command == "exec" else err.exit_code
+    except KeyboardInterrupt:
+        log.error(failure_text(command, "interrupted"))
+        return INTERRUPTED
+    except Exception as err:
+        text = f"internal error: {type(err).__name__}: {err}; please report it, with what --debug says"
+        log.error(failure_text(command, text))
+        _traceback(log)
+        return EXEC_FAILURE if command == "exec" else 1
+
+
+def open_log(arguments: Arguments) -> Log:
+    values = arguments.globals
+    return Log(values["log"], values["log_format"], values["debug"])
+
+
+def run_command(arguments: Arguments, log: Log) -> int:
+    """Import the command's module and run it."""
+    module = __import__(f"runtime.cli.{arguments.command}", fromlist=["run"])
+    code: int = module.run(Context(arguments, log))
+    return code
+
+
+def failure_text(command: str, text: str) -> str:
+    """Managers find "exec failed" and "create failed" in front of what went wrong."""
+    if command == "exec":
+        return f"exec failed: {text}"
+    if command in ("create", "run"):
+        return f"planc {command} failed: {text}"
+    return text
+
+
+def _traceback(log: Log) -> None:
+    if log.debug:
+        import traceback
+
+        traceback.print_exc(file=sys.stderr)

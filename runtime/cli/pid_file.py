@@ -1,0 +1,24 @@
+"""--pid-file"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.errors import KernelError
+
+TYPE_CHECKING = False
+
+
+def write_pid_file(path: str, pid: int) -> None:
+    """The pid in decimal, nothing else; the file appears whole, by rename. Raises KernelError."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, str(pid).encode())
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as err:
+        raise KernelError(f"write the pid file {path}", err.errno or 0) from None

@@ -1,0 +1,1 @@
+"""From plan to kernel objects, one verb a file. Writes state; never reads config.json, never prints."""

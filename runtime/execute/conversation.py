@@ -1,0 +1,144 @@
+"""The runtime's side of the conversation drawn in csrc/native.h."""
+
+from __future__ import annotations
+
+import os
+
+from runtime.errors import KernelError
+from runtime.native import (
+    MSG_DONE,
+    MSG_FAILED,
+    MSG_FORKED,
+    MSG_SECCOMP_FD,
+    MSG_SYNC,
+    Message,
+    init_image,
+    receive,
+    sealed_memfd,
+    send_continue,
+    spawn,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runtime.plan.ops import Op
+
+
+class Conversation:
+    """Runs a plan from its spawn operation on, until init says that it is done.
+
+    `perform(op)` does an operation of the runtime; `forked(pid)` is told init's pid before anything
+    else happens; `seccomp_fd(fd)` gets the notify descriptor. `pid` is the stage's, then init's.
+    """
+
+    __slots__ = ("forked", "ops", "perform", "pid", "seccomp_fd", "socket", "stage")
+
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        perform: Callable[[Op], None],
+        forked: Callable[[int], None],
+        seccomp_fd: Callable[[int], None],
+    ) -> None:
+        self.ops = ops
+        self.perform = perform
+        self.forked = forked
+        self.seccomp_fd = seccomp_fd
+        self.socket = -1
+        self.stage = 0
+        self.pid = 0
+
+    def start(self, blob: bytes, sync_fd: int, fds: list[int], keep_fds: int, cgroup_fd: int) -> None:
+        """Start the stage from the sealed init image with the plan in a sealed memfd."""
+        image = sealed_memfd("planc-init", init_image(), executable=True)
+        plan = sealed_memfd("planc-plan", blob)
+        try:
+            self.stage, pidfd = spawn(image, plan, [sync_fd, *fds], keep_fds, cgroup_fd)
+            os.close(pidfd)
+        finally:
+            os.close(image)
+            os.close(plan)
+        self.pid = self.stage
+
+    def run(self) -> None:
+        """Listen until MSG_DONE. Raises KernelError for what init reports, and what `perform` raises."""
+        while True:
+            message = receive(self.socket)
+            if message is None:
+                raise self.died()
+            if message.type == MSG_DONE:
+                return
+            self.answer(message)
+
+    def wait_for_exec(self) -> None:
+        """After MSG_DONE of a plan without OP_WAIT_START: until execve(2) closes the socket, or fails."""
+        message = receive(self.socket)
+        if message is not None:
+            raise failure(self.ops, message)
+
+    def answer(self, message: Message) -> None:
+        if message.type == MSG_FAILED:
+            raise failure(self.ops, message)
+        if message.type == MSG_FORKED:
+            self.pid = message.value
+            os.waitpid(self.stage, 0)
+            self.forked(self.pid)
+        elif message.type == MSG_SYNC:
+            for op in self.runtime_ops(message.op):
+                self.perform(op)
+            send_continue(self.socket)
+        elif message.type == MSG_SECCOMP_FD:
+            self.seccomp_fd(message.fd)
+            send_continue(self.socket)
+
+    def runtime_ops(self, index: int) -> list[Op]:
+        """The operations of the runtime from `index` to the next one of init."""
+        end = index
+        while end < len(self.ops) and self.ops[end].who == "runtime":
+            end += 1
+        return list(self.ops[index:end])
+
+    def died(self) -> KernelError:
+        """What to say when the socket ends without a word: who killed init?"""
+        detail = "init ended without a word"
+        try:
+            _, status = os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            return KernelError("start init", 0, detail=detail)
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            detail = f"init was killed by signal {number}"
+            if number == 9:
+                hint = "most often that is the memory limit: linux.resources.memory.limit may be too low"
+                return KernelError("start init", 0, detail=detail, hint=hint)
+        return KernelError("start init", 0, detail=detail)
+
+
+def failure(ops: Sequence[Op], message: Message) -> KernelError:
+    """The error of an operation that init could not do: where it came from, what it was, errno, hint."""
+    from runtime.execute.hints import hint_for
+
+    pointer = ""
+    operation = message.text
+    if 0 <= message.op < len(ops):
+        op = ops[message.op]
+        pointer = pointer_path(op.cause)
+        operation = message.text or op.code.replace("_", " ")
+        return KernelError(operation, message.error, pointer, hint=hint_for(op, message.error))
+    return KernelError(operation, message.error, pointer)
+
+
+def pointer_path(cause: str) -> str:
+    """A JSON pointer as it stands in messages: "/mounts/3/type" is "mounts[3].type"; "" for a default."""
+    if not cause.startswith("/"):
+        return ""
+    path = ""
+    for part in cause[1:].split("/"):
+        part = part.replace("~1", "/").replace("~0", "~")
+        if part.isdigit():
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path

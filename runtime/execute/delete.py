@@ -1,0 +1,85 @@
+"""`delete`: end what is left, remove cgroups and record, run the poststop hooks."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from runtime.errors import KernelError, PlancError, StateError
+from runtime.execute import cgroupfs
+from runtime.execute.kill import kill_all
+from runtime.linux.process import is_running
+from runtime.state import status
+from runtime.state.oci_state import oci_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.state.record import Record
+    from runtime.state.store import ContainerDirectory
+
+SIGKILL = 9
+END_TIMEOUT = 10.0
+
+
+def delete(directory: ContainerDirectory, record: Record | None, force: bool) -> list[str]:
+    """Delete a container: stopped or created, with `force` in any status.
+
+    `record` None: a container whose `create` was killed before anything else existed.
+    Returns warnings (a poststop hook that failed). Raises StateError when it runs and not `force`.
+    """
+    if record is None:
+        directory.remove()
+        return []
+    now = status.container_status(directory, record)
+    if now not in (status.STOPPED, status.CREATED) and not force:
+        raise StateError(f"cannot delete container {record.id} that is not stopped: {now}")
+    end_processes(record, now)
+    cgroupfs.remove(record.cgroups)
+    warnings = run_poststop(record)
+    directory.remove()
+    return warnings
+
+
+def end_processes(record: Record, now: str) -> None:
+    """SIGKILL everything in the container and wait until init is gone. Raises KernelError."""
+    kill_all(record, SIGKILL)
+    if now == status.PAUSED:
+        cgroupfs.thaw(record.cgroups)
+    if now != status.STOPPED and not _wait_for_end(record):
+        raise KernelError(
+            f"end process {record.pid}",
+            0,
+            detail="it is still there 10 s after SIGKILL",
+            hint="try again later",
+        )
+
+
+def _wait_for_end(record: Record) -> bool:
+    try:
+        pidfd = os.pidfd_open(record.pid)
+    except OSError:
+        return True
+    try:
+        if not is_running(record.pid, record.start_time):
+            return True
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(END_TIMEOUT * 1000))
+    finally:
+        os.close(pidfd)
+
+
+def run_poststop(record: Record) -> list[str]:
+    """Every poststop hook, whatever the others do (runtime-spec, "Poststop"). Returns the failures."""
+    hooks = record.config.get("hooks", {}).get("poststop")
+    if not hooks:
+        return []
+    from runtime.execute.recorded_hooks import run_recorded
+
+    failures = []
+    for index, hook in enumerate(hooks):
+        try:
+            run_recorded("poststop", index, hook, oci_state(record, status.STOPPED))
+        except PlancError as err:
+            failures.append(str(err))
+    return failures

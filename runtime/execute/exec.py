@@ -1,0 +1,161 @@
+"""`exec`: another process in an existing container."""
+
+from __future__ import annotations
+
+import os
+
+from runtime.errors import KernelError
+from runtime.execute import cgroupfs
+from runtime.execute.conversation import Conversation
+from runtime.execute.create import send_pidfd, set_rlimit, sync_pair
+from runtime.execute.encode import encode
+from runtime.state.oci_state import oci_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.plan.ops import Op, Plan
+    from runtime.state.record import Record
+    from runtime.state.store import ContainerDirectory
+
+SIGKILL = 9
+
+
+class ExecRequest:
+    """What `exec` needs beside the plan.
+
+    cgroups      the directories the process enters: the container's, or below them
+    fallback     when entering one fails, enter init's cgroup instead (v2: "no internal processes")
+    console_socket, console_fd, pidfd_socket, keep_fds, trace: as for `create`
+    """
+
+    __slots__ = ("cgroups", "console_fd", "console_socket", "fallback", "keep_fds", "pidfd_socket", "trace")
+
+    def __init__(self, cgroups: list[tuple[tuple[str, ...], str]]) -> None:
+        self.cgroups = cgroups
+        self.fallback = True
+        self.console_socket = ""
+        self.console_fd = -1
+        self.pidfd_socket = ""
+        self.keep_fds = 0
+        self.trace: Callable[[int, Op], None] | None = None
+
+
+def exec_process(plan: Plan, request: ExecRequest, directory: ContainerDirectory, record: Record) -> int:
+    """Carry out an exec plan; returns the pid of the process, a child of ours. Raises PlancError."""
+    execution = Execution(plan, request, directory, record)
+    try:
+        execution.run()
+    except BaseException:
+        execution.undo()
+        raise
+    finally:
+        execution.close_descriptors()
+    return execution.conversation.pid
+
+
+class Execution:
+    """One process on its way into the container."""
+
+    def __init__(
+        self, plan: Plan, request: ExecRequest, directory: ContainerDirectory, record: Record
+    ) -> None:
+        self.plan = plan
+        self.request = request
+        self.directory = directory
+        self.record = record
+        self.descriptors: dict[str, int] = {}
+        self.conversation = Conversation(plan.ops, self.perform, self.forked, self.send_seccomp_fd)
+
+    def run(self) -> None:
+        """From the first operation to the program: the socket ends when execve(2) closes it."""
+        for index, op in enumerate(self.plan.ops):
+            if op.code == "spawn":
+                self.spawn(index)
+                break
+            self.perform(op)
+        self.conversation.run()
+        self.conversation.wait_for_exec()
+
+    def perform(self, op: Op) -> None:
+        if self.request.trace:
+            self.request.trace(self.plan.ops.index(op), op)
+        getattr(self, "do_" + op.code)(op)
+
+    def spawn(self, index: int) -> None:
+        blobs = self.seccomp_blobs()
+        self.open_descriptors()
+        ours, theirs = sync_pair()
+        self.conversation.socket = ours
+        try:
+            keep = self.request.keep_fds
+            blob = encode(self.plan.ops, index + 1, self.descriptors, blobs, theirs, keep)
+            self.conversation.start(blob, theirs, list(self.descriptors.values()), keep, -1)
+        except OSError as err:
+            raise KernelError("start init", err.errno or 0) from None
+        finally:
+            os.close(theirs)
+
+    def do_cgroup_join(self, op: Op) -> None:
+        fallback = self.record.pid if self.request.fallback else 0
+        cgroupfs.join_exec(self.request.cgroups, self.conversation.pid, fallback)
+
+    def do_rlimit(self, op: Op) -> None:
+        set_rlimit(self.conversation.pid, op)
+
+    def do_send_pidfd(self, op: Op) -> None:
+        send_pidfd(self.request.pidfd_socket, self.conversation.pid)
+
+    def do_seccomp_listener(self, op: Op) -> None:
+        """Nothing yet: the descriptor comes by itself when init has loaded the filter."""
+
+    def seccomp_blobs(self) -> dict[str, bytes]:
+        if not any(op.code == "seccomp" for op in self.plan.ops):
+            return {}
+        from runtime.execute.seccomp_cache import load_for_exec
+
+        return {"seccomp": load_for_exec(self.directory.fd)}
+
+    def open_descriptors(self) -> None:
+        try:
+            self.descriptors["pidfd"] = os.pidfd_open(self.record.pid)
+        except OSError as err:
+            raise KernelError(f"open process {self.record.pid}", err.errno or 0) from None
+        if self.request.console_fd >= 0:
+            self.descriptors["console"] = os.dup(self.request.console_fd)
+        elif self.request.console_socket:
+            from runtime.execute.unix_socket import connect
+
+            self.descriptors["console"] = connect(self.request.console_socket, "the console socket")
+
+    def close_descriptors(self) -> None:
+        for fd in self.descriptors.values():
+            os.close(fd)
+        self.descriptors.clear()
+        if self.conversation.socket >= 0:
+            os.close(self.conversation.socket)
+            self.conversation.socket = -1
+
+    def forked(self, pid: int) -> None:
+        """The container's init does not hear of it."""
+
+    def send_seccomp_fd(self, fd: int) -> None:
+        from runtime.execute.seccomp_agent import send_to_agent
+
+        seccomp = self.record.config["linux"]["seccomp"]
+        path, metadata = seccomp.get("listenerPath") or "", seccomp.get("listenerMetadata") or ""
+        state = oci_state(self.record, "running")
+        try:
+            send_to_agent(path, metadata, state, self.conversation.pid, fd)
+        finally:
+            os.close(fd)
+
+    def undo(self) -> None:
+        for pid in {self.conversation.stage, self.conversation.pid}:
+            if pid > 0:
+                try:
+                    os.kill(pid, SIGKILL)
+                    os.waitpid(pid, 0)
+                except (ProcessLookupError, ChildProcessError):
+                    pass

@@ -1,0 +1,12 @@
+"""Adopting the container's orphans, prctl(2) PR_SET_CHILD_SUBREAPER."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+
+def become_subreaper() -> None:
+    """Orphans below this process become its children: `run` reaps them."""
+    import prctl
+
+    prctl.set_child_subreaper(1)

@@ -1,0 +1,248 @@
+"""From config.json to a plan: the table of contents of a container's creation, and of `exec`.
+
+Every line below is a step, in the order that the kernel demands; each step is a pure function in the
+module of its subject.  Nothing here makes a system call or opens a file.
+
+Where a container's user namespace differs from the caller's, bind sources are opened before it is
+entered, since its root may not be able to reach them.
+"""
+
+from __future__ import annotations
+
+from runtime.plan import devices, hooks, masks, mounts, namespaces, process, rootfs, sysctl
+from runtime.plan.cgroup import plan_cgroup
+from runtime.plan.container import Container
+from runtime.plan.idmap import setgroups_denied
+from runtime.plan.ops import Op, Plan
+from runtime.plan.process import Payload
+from runtime.plan.refuse import refuse
+from runtime.plan.seccomp import filter_flags, has_notify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.linux.host import Host
+    from runtime.plan.options import CreateOptions, ExecOptions, ExecTarget
+    from runtime.spec.model import Process, Spec
+
+
+def compile_create(spec: Spec, bundle: str, rootfs: str, host: Host, options: CreateOptions) -> Plan:
+    """The plan of `create`.
+
+    `bundle`, `rootfs`: absolute paths, without symlinks. Raises PlanError for what this host or this
+    caller cannot do.
+    """
+    c = Container(spec, bundle, rootfs, host, options)
+    p = _payload(c)
+    _check_caller(c)
+    ops = [
+        *_before_spawn(c),
+        *_stage(c, p),
+        *_root_file_system(c),
+        *_inside(c, p),
+        *_process(c, p),
+    ]
+    return Plan(ops, c.seccomp, c.warnings)
+
+
+def compile_exec(payload: Process, target: ExecTarget, host: Host, options: ExecOptions) -> Plan:
+    """The plan of `exec`: `payload` in the container `target`.
+
+    Its filter, if any, is the blob ``seccomp`` that was compiled at create.
+    """
+    p = _exec_payload(payload, target, host)
+    ops = [
+        *_spawn(options.keep_fds),
+        *process.oom_score_adj(p),
+        *_not_dumpable("(exec)"),
+        *namespaces.enter_target(target),
+        *_fork(),
+        *_session(target.id, options.no_new_keyring),
+        *_chroot_into(target),
+        *process.console(p),
+        *_send_pidfd(options.pidfd_socket),
+        *process.umask(p),
+        *process.no_new_privileges(p),
+        *process.scheduler(p),
+        *process.io_priority(p),
+        *process.personality(p),
+        *process.rlimits(p),
+        *process.environment(p),
+        *process.become_payload(p),
+        *process.execute(p),
+    ]
+    return Plan(ops, None, p.warnings)
+
+
+# chapters of create
+
+
+def _before_spawn(c: Container) -> list[Op]:
+    """planc: the record first, so that `delete` finds whatever comes after; limits before the process."""
+    resources = c.linux.resources if c.linux else None
+    cgroups_path = c.linux.cgroups_path if c.linux else None
+    return [
+        Op("reserve_state", "(create)", id=c.options.id),
+        *plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless),
+        *mounts.open_mapping_namespaces(c),
+        *_spawn(c.options.keep_fds),
+    ]
+
+
+def _stage(c: Container, p: Payload) -> list[Op]:
+    """The stage: from the caller's namespaces into the container's."""
+    return [
+        *process.oom_score_adj(p),
+        *(_not_dumpable() if c.privileged else []),
+        *namespaces.open_paths(c),
+        *(_open_trees(c) if c.trees_early else []),
+        *namespaces.join(c),
+        *namespaces.unshare_user(c),
+        *([] if c.privileged else _not_dumpable()),
+        *namespaces.unshare_rest(c),
+        *namespaces.time_offsets(c),
+        *([] if c.trees_early else _open_trees(c)),
+        *_fork(),
+    ]
+
+
+def _root_file_system(c: Container) -> list[Op]:
+    """init: everything that is put into the root file system, and the hooks that see the caller's tree."""
+    return [
+        *_session(c.options.id, c.options.no_new_keyring),
+        *namespaces.unshare_cgroup(c),
+        *namespaces.loopback_up(c),
+        *rootfs.parent_propagation(c),
+        *rootfs.attach(c),
+        *mounts.attach(c),
+        *mounts.notify_socket(c),
+        *devices.make(c),
+        *devices.symlinks(c),
+        *hooks.prestart(c),
+        *hooks.create_runtime(c),
+        *hooks.create_container(c),
+        *rootfs.enter(c),
+        *rootfs.final_propagation(c),
+    ]
+
+
+def _inside(c: Container, p: Payload) -> list[Op]:
+    """init: in the new root, finishing it; read-only comes when nothing more is to be written."""
+    return [
+        *devices.reopen_dev_null(c),
+        Op("make_cwd", "/process/cwd", path=c.process.cwd),
+        *process.console(p),
+        *_send_pidfd(c.options.pidfd_socket),
+        *mounts.late_readonly(c),
+        *rootfs.readonly(c),
+        *process.umask(p),
+        *_names(c),
+        *sysctl.sysctls(c),
+        *masks.readonly_paths(c),
+        *masks.masked_paths(c),
+    ]
+
+
+def _process(c: Container, p: Payload) -> list[Op]:
+    """init: from root to the process; then it waits for `start`."""
+    return [
+        *process.no_new_privileges(p),
+        *process.scheduler(p),
+        *process.io_priority(p),
+        *process.personality(p),
+        *process.rlimits(p),
+        Op("save_state", "(create)", status="created"),
+        *process.environment(p),
+        *process.become_payload(p),
+        Op("wait_start", "(create)", fifo="exec.fifo", status="exec.status"),
+        *hooks.start_container(c),
+        *process.execute(p),
+    ]
+
+
+# steps that are one operation
+
+
+def _spawn(keep_fds: int) -> list[Op]:
+    return [Op("spawn", "(stage)", keep_fds=keep_fds), Op("cgroup_join", "(cgroup)")]
+
+
+def _not_dumpable(cause: str = "(create)") -> list[Op]:
+    """What the stage holds of the host is not for other processes to look at: ptrace(2), proc(5)."""
+    return [Op("dumpable", cause, value=0)]
+
+
+def _open_trees(c: Container) -> list[Op]:
+    return [*rootfs.open_tree(c), *mounts.open_trees(c), *devices.open_trees(c)]
+
+
+def _fork() -> list[Op]:
+    return [Op("fork", "(init)")]
+
+
+def _session(container_id: str, no_new_keyring: bool) -> list[Op]:
+    ops = [Op("setsid", "(session)")]
+    if not no_new_keyring:
+        ops.append(Op("session_keyring", "(session)", name=f"_ses.{container_id}"))
+    return ops
+
+
+def _send_pidfd(path: str) -> list[Op]:
+    return [Op("send_pidfd", "(--pidfd-socket)", path=path)] if path else []
+
+
+def _names(c: Container) -> list[Op]:
+    ops = []
+    if c.spec.hostname:
+        ops.append(Op("hostname", "/hostname", name=c.spec.hostname))
+    if c.spec.domainname:
+        ops.append(Op("domainname", "/domainname", name=c.spec.domainname))
+    return ops
+
+
+def _chroot_into(target: ExecTarget) -> list[Op]:
+    """Without a mount namespace the container's root is nothing but its processes' root."""
+    return [] if "mount" in target.namespaces else [Op("chroot", "(no mount namespace)", root="root")]
+
+
+# what the steps work on
+
+
+def _check_caller(c: Container) -> None:
+    if not c.privileged and not c.namespaces.own("user"):
+        message = "without CAP_SYS_ADMIN a container needs a user namespace"
+        raise refuse("/linux/namespaces", message, "see `planc spec --rootless`")
+
+
+def _payload(c: Container) -> Payload:
+    every = (1 << c.host.last_capability + 1) - 1
+    p = Payload(c.process, every if c.namespaces.own("user") else c.host.capabilities & every)
+    p.setgroups_denied = c.idmap.denied
+    if c.idmap.known:
+        p.uids, p.gids = c.idmap.uids, c.idmap.gids
+    p.personality = c.linux.personality.domain if c.linux and c.linux.personality else ""
+    if c.seccomp is not None:
+        p.seccomp_flags = filter_flags(c.seccomp)
+        if has_notify(c.seccomp):
+            p.listener = (c.seccomp.listener_path or "", c.seccomp.listener_metadata or "")
+    if c.options.notify_socket_dir:
+        p.environment.append(f"NOTIFY_SOCKET={mounts.NOTIFY_DIRECTORY}/notify.sock")
+    if c.options.listen_fds:
+        p.environment += [f"LISTEN_FDS={c.options.listen_fds}", "LISTEN_PID=1"]
+    p.warnings = c.warnings
+    return p
+
+
+def _exec_payload(payload: Process, target: ExecTarget, host: Host) -> Payload:
+    every = (1 << host.last_capability + 1) - 1
+    own_user = "user" in target.namespaces
+    p = Payload(payload, every if own_user else host.capabilities & every)
+    p.is_init = False
+    p.setgroups_denied = setgroups_denied(host, target.gid_map if own_user else None)
+    if not own_user:
+        p.uids, p.gids = host.uid_map, host.gid_map
+    elif target.uid_map and target.gid_map:
+        p.uids, p.gids = target.uid_map, target.gid_map
+    p.personality = target.personality
+    p.seccomp_flags = target.seccomp_flags
+    p.listener = (target.listener_path, target.listener_metadata)
+    return p

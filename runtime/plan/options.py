@@ -1,0 +1,104 @@
+"""What the command line adds to config.json, as planning wants it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+
+class _Options:
+    """A record with defaults: keyword arguments only, an unknown one is a TypeError."""
+
+    __slots__: tuple[str, ...] = ()
+    DEFAULTS: dict[str, Any] = {}
+
+    def __init__(self, **values: Any) -> None:
+        for name in self.__slots__:
+            setattr(self, name, values.pop(name, self.DEFAULTS.get(name)))
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(values))}")
+
+    def __repr__(self) -> str:
+        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in self.__slots__])
+        return f"{type(self).__name__}({shown})"
+
+
+class CreateOptions(_Options):
+    """Options of `create` and `run`.
+
+    id                 the container's
+    no_pivot           MS_MOVE and chroot instead of pivot_root
+    no_new_keyring     keep the caller's session keyring
+    keep_fds           descriptors 3 .. 3+keep_fds-1 go to the container: listen_fds and then
+                       --preserve-fds
+    listen_fds         the first so many are socket-activation sockets, sd_listen_fds(3)
+    notify_socket_dir  host directory with notify.sock in it, to appear as /run/notify; "" none
+    pidfd_socket       path of the socket that gets init's pidfd; "" none
+    rootless           missing permission for cgroups is no failure (`--rootless`)
+    """
+
+    __slots__ = (
+        "id", "no_pivot", "no_new_keyring", "keep_fds", "listen_fds",
+        "notify_socket_dir", "pidfd_socket", "rootless",
+    )  # fmt: skip
+    DEFAULTS = {
+        "id": "",
+        "no_pivot": False,
+        "no_new_keyring": False,
+        "keep_fds": 0,
+        "listen_fds": 0,
+        "notify_socket_dir": "",
+        "pidfd_socket": "",
+        "rootless": False,
+    }
+    id: str
+    no_pivot: bool
+    no_new_keyring: bool
+    keep_fds: int
+    listen_fds: int
+    notify_socket_dir: str
+    pidfd_socket: str
+    rootless: bool
+
+
+class ExecOptions(_Options):
+    """Options of `exec`; the names mean what they mean in :class:`CreateOptions`."""
+
+    __slots__ = ("no_new_keyring", "keep_fds", "pidfd_socket")
+    DEFAULTS = {"no_new_keyring": False, "keep_fds": 0, "pidfd_socket": ""}
+    no_new_keyring: bool
+    keep_fds: int
+    pidfd_socket: str
+
+
+class ExecTarget(_Options):
+    """The running container that `exec` enters, as far as planning must know it.
+
+    id                 the container's
+    namespaces         types of the namespaces it does not share with the runtime, as in config.json
+    uid_map, gid_map   of its user namespace, (inside, outside, size); None when it has none of its
+                       own, or joined one by path
+    seccomp_flags      SECCOMP_FILTER_FLAG_* of its filter (argument `flags` of the create plan's
+                       operation `seccomp`); None for no filter
+    listener_path, listener_metadata   linux.seccomp's, "" for none
+    personality        linux.personality.domain, "" for none
+
+    The executor supplies the slots ``pidfd`` (of the container's init), ``console`` (with a
+    terminal) and, for a container without a mount namespace of its own, ``root`` (its root directory).
+    """
+
+    __slots__ = (
+        "id", "namespaces", "uid_map", "gid_map", "seccomp_flags",
+        "listener_path", "listener_metadata", "personality",
+    )  # fmt: skip
+    DEFAULTS = {"id": "", "namespaces": (), "listener_path": "", "listener_metadata": "", "personality": ""}
+    id: str
+    namespaces: Sequence[str]
+    uid_map: Sequence[Sequence[int]] | None
+    gid_map: Sequence[Sequence[int]] | None
+    seccomp_flags: int | None
+    listener_path: str
+    listener_metadata: str
+    personality: str

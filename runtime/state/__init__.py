@@ -1,0 +1,1 @@
+"""What planc remembers of a container between two commands."""

@@ -1,0 +1,90 @@
+"""Docker Engines of other settings: user namespaces, live restore, runtime arguments."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .conftest import need
+from .daemons import DOCKER, DOCKERD, Docker, find_program
+from .image import SHORT as IMAGE
+from .machine import Machine, poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def engine(machine: Machine) -> Iterator[Callable[..., Docker]]:
+    """Start another engine, without network, with these settings."""
+    need("docker.io", find_program(DOCKER) and find_program(*DOCKERD))
+    started: list[Docker] = []
+
+    def start(name: str, **settings: Any) -> Docker:
+        fixed = {"bridge": "none", "iptables": False, "cgroup-parent": f"/{name}"}
+        one = Docker(machine, name, fixed | {key.replace("_", "-"): value for key, value in settings.items()})
+        one.start()
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.clean()
+        one.stop()
+        machine.run("sh", "-c", f"rmdir /sys/fs/cgroup/*/{one.name}", code=None)
+
+
+def test_user_namespace_remapping(engine: Callable[..., Docker]) -> None:
+    docker = engine("remap", userns_remap="dockremap")
+    docker("run", "-d", "--name", "u", IMAGE, "sleep", "1000")
+    pid = docker.pid("u")
+    assert docker.machine.proc(pid, "uid_map").read_text().split() == ["0", "2000000", "65536"]
+    assert docker.machine.proc(pid, "gid_map").read_text().split() == ["0", "2000000", "65536"]
+    assert docker.machine.status(pid, "Uid").split()[0] == "2000000"
+    assert docker("exec", "u", "id").out.startswith("uid=0(root) gid=0(root)")
+    assert docker("exec", "-u", "app", "u", "sh", "-c", "id -u; touch /home/app/x && echo wrote").out == "1000\nwrote"
+    script = "mount -t tmpfs x /tmp 2>&1; ls -ld /root | cut -d' ' -f5; mknod /tmp/n c 1 3 2>&1; true"
+    assert "denied" in docker("exec", "u", "sh", "-c", script).out
+    host = docker("run", "--rm", "--userns", "host", IMAGE, "cat", "/proc/self/uid_map").out
+    assert host.split() == ["0", "0", "4294967295"]
+    assert docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", IMAGE, "sh", "-c", "echo x > /tmp/x && id -u").out == "0"
+
+
+def test_live_restore(engine: Callable[..., Docker]) -> None:
+    docker = engine("live", live_restore=True)
+    docker("run", "-d", "--name", "c", IMAGE, "sleep", "1000")
+    pid = docker.pid("c")
+    docker.stop()
+    assert docker.machine.proc(pid, "stat").exists()
+    docker.start(load=False)
+    assert docker.pid("c") == pid
+    assert docker("exec", "c", "echo", "still here").out == "still here"
+    docker("stop", "-t", "0", "c")
+
+
+def test_containers_end_with_the_daemon_and_restart_with_it(engine: Callable[..., Docker]) -> None:
+    docker = engine("ends")
+    docker("run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000")
+    docker("run", "-d", "--name", "d", IMAGE, "sleep", "1000")
+    pid = docker.pid("c")
+    docker.stop()
+    assert not docker.machine.proc(pid, "stat").exists()
+    docker.start(load=False)
+    poll(lambda: docker.inspect("c", "{{.State.Status}}") == "running")
+    assert docker.inspect("d", "{{.State.Status}}") == "exited"
+
+
+def test_runtime_arguments_come_first(engine: Callable[..., Docker]) -> None:
+    runtime = engine.__self__.runtime if hasattr(engine, "__self__") else None
+    assert runtime is None
+    docker = engine("args", default_runtime="planc")
+    log = docker.machine.dir / "args-runtime.log"
+    extra = {"path": docker.machine.runtime, "runtimeArgs": ["--debug", "--log-format", "text"]}
+    docker.stop()
+    docker.settings["runtimes"] = {"planc": extra}
+    docker.start(load=False)
+    assert docker("run", "--rm", IMAGE, "echo", "hi").out == "hi"
+    assert json.loads(docker("info", "-f", "{{json .Runtimes}}").out)["planc"]["runtimeArgs"] == extra["runtimeArgs"]
+    assert not log.exists()

@@ -1,0 +1,161 @@
+"""Resources: every limit is read back from the cgroup files, the enforcing ones are run into, updates are live."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import need
+from .image import SHORT as IMAGE
+from .machine import poll
+
+if TYPE_CHECKING:
+    from .daemons import Docker
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(autouse=True)
+def cgroup_v1() -> None:
+    need("cgroup v1 controllers, whose files these tests read", os.path.isdir("/sys/fs/cgroup/memory"))
+
+
+class Limited:
+    """A sleeping container with limits; `read` gives the content of a file of its cgroup."""
+
+    def __init__(self, docker: Docker, *words: str, command: tuple[str, ...] = ("sleep", "1000")) -> None:
+        docker("run", "-d", "--name", "limited", "--network", "none", *words, IMAGE, *command)
+        self.machine = docker.machine
+        self.pid = docker.pid("limited")
+
+    def read(self, file: str) -> str:
+        return (self.machine.cgroup(self.pid, file.split(".")[0]) / file).read_text().strip()
+
+
+def test_memory(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m", "--memory-reservation", "32m", "--memory-swappiness", "10")
+    assert box.read("memory.limit_in_bytes") == str(64 * MIB)
+    assert box.read("memory.soft_limit_in_bytes") == str(32 * MIB)
+    assert box.read("memory.swappiness") == "10"
+
+
+def test_no_limits_by_default(docker: Docker) -> None:
+    box = Limited(docker)
+    assert int(box.read("memory.limit_in_bytes")) > 2**60
+    assert box.read("cpu.cfs_quota_us") == "-1"
+    assert box.read("pids.max") == "max"
+
+
+def test_oom_killer_disabled(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m", "--oom-kill-disable")
+    assert "oom_kill_disable 1" in box.read("memory.oom_control")
+
+
+def test_deprecated_kernel_memory_is_no_error(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m", "--kernel-memory", "50m")
+    assert box.read("memory.limit_in_bytes") == str(64 * MIB)
+
+
+def test_cpu(docker: Docker) -> None:
+    box = Limited(docker, "--cpus", "0.5", "--cpu-shares", "256", "--cpuset-cpus", "0", "--cpuset-mems", "0")
+    assert box.read("cpu.cfs_period_us") == "100000"
+    assert box.read("cpu.cfs_quota_us") == "50000"
+    assert box.read("cpu.shares") == "256"
+    assert box.read("cpuset.cpus") == "0"
+    assert box.machine.status(box.pid, "Cpus_allowed_list") == "0"
+
+
+def test_cpu_period_and_quota(docker: Docker) -> None:
+    box = Limited(docker, "--cpu-period", "50000", "--cpu-quota", "20000")
+    assert (box.read("cpu.cfs_period_us"), box.read("cpu.cfs_quota_us")) == ("50000", "20000")
+
+
+def test_pids(docker: Docker) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait"
+    box = Limited(docker, "--pids-limit", "5", command=("sh", "-c", script))
+    assert box.read("pids.max") == "5"
+    poll(lambda: "fork" in docker("logs", "limited").err)
+    assert int(box.read("pids.current")) <= 5
+
+
+def test_block_io_throttle(docker: Docker) -> None:
+    need("/dev/vda", os.path.exists("/dev/vda"))
+    number = os.stat("/dev/vda").st_rdev
+    device = f"{os.major(number)}:{os.minor(number)}"
+    box = Limited(docker, "--device-read-bps", "/dev/vda:1mb", "--device-write-iops", "/dev/vda:100")
+    assert box.read("blkio.throttle.read_bps_device") == f"{device} 1048576"
+    assert box.read("blkio.throttle.write_iops_device") == f"{device} 100"
+
+
+def test_device_list(docker: Docker) -> None:
+    box = Limited(docker, "--device-cgroup-rule", "c 42:* rmw", "--device", "/dev/kmsg:/dev/kmsg:r")
+    rules = set(box.read("devices.list").splitlines())
+    assert {"c 42:* rwm", "c 1:11 r", "c 1:3 rwm", "c 1:5 rwm", "c 5:2 rwm", "c 136:* rwm"} <= rules
+    assert "a *:* rwm" not in rules
+
+
+def test_cgroup_parent(docker: Docker) -> None:
+    box = Limited(docker, "--cgroup-parent", "/elsewhere/parent")
+    directory = box.machine.cgroup(box.pid, "memory")
+    assert directory.parent.name == "parent"
+    docker("rm", "-f", "limited")
+    poll(lambda: not directory.exists())
+    docker.machine.run("sh", "-c", "rmdir /sys/fs/cgroup/*/elsewhere/parent /sys/fs/cgroup/*/elsewhere")
+
+
+def test_every_process_is_in_every_cgroup(docker: Docker) -> None:
+    box = Limited(docker)
+    identity = docker.inspect("limited", "{{.Id}}")
+    lines = box.machine.proc(box.pid, "cgroup").read_text().splitlines()
+    v1 = [line for line in lines if not line.startswith("0:")]
+    assert v1 and all(line.endswith(f"/docker/{identity}") for line in v1)
+
+
+def test_update_of_a_running_container(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m", "--cpus", "0.5", "--pids-limit", "50", "--cpuset-cpus", "0")
+    before = box.read("devices.list")
+    docker("update", "--memory", "32m", "--memory-swap", "32m", "limited")
+    assert box.read("memory.limit_in_bytes") == str(32 * MIB)
+    assert box.read("cpu.cfs_quota_us") == "50000", "zero means unchanged"
+    assert box.read("pids.max") == "50"
+    assert box.read("cpuset.cpus") == "0"
+    docker("update", "--cpus", "0.25", "--cpu-shares", "512", "--pids-limit", "60", "limited")
+    assert box.read("cpu.cfs_quota_us") == "25000"
+    assert box.read("cpu.shares") == "512"
+    assert box.read("pids.max") == "60"
+    assert box.read("memory.limit_in_bytes") == str(32 * MIB)
+    assert box.read("devices.list") == before
+    docker("exec", "limited", "sh", "-c", "echo x > /dev/null")
+
+
+def test_update_that_the_kernel_refuses(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m")
+    docker("update", "--cpuset-cpus", "4000", "limited", code=1)
+    assert box.read("memory.limit_in_bytes") == str(64 * MIB)
+
+
+def test_updated_limits_survive_a_restart(docker: Docker) -> None:
+    box = Limited(docker, "--memory", "64m")
+    docker("update", "--pids-limit", "70", "limited")
+    docker("restart", "-t", "0", "limited")
+    box.pid = docker.pid("limited")
+    assert box.read("pids.max") == "70"
+    assert box.read("memory.limit_in_bytes") == str(64 * MIB)
+
+
+def test_out_of_memory(docker: Docker) -> None:
+    words = ("--name", "oom", "--network", "none", "--memory", "8m", "--memory-swap", "8m")
+    docker("run", *words, IMAGE, "sh", "-c", "exec tail /dev/zero", code=137)
+    poll(lambda: docker.inspect("oom", "{{.State.OOMKilled}} {{.State.ExitCode}}") == "true 137")
+
+
+def test_out_of_memory_of_a_child_only(docker: Docker) -> None:
+    words = ("--rm", "--network", "none", "--memory", "8m", "--memory-swap", "8m")
+    assert docker("run", *words, IMAGE, "sh", "-c", "tail /dev/zero; echo survived").out == "survived"
+
+
+def test_impossible_limit_is_an_error(docker: Docker) -> None:
+    error = docker("run", "--rm", "--network", "none", "--cpuset-cpus", "0-4000", IMAGE, "true", code=125).err
+    assert "cpus" in error.lower()
