@@ -42,12 +42,20 @@ SMALL = (
     "-Wl,-z,noseparate-code",
     "-Wl,--build-id=none",
 )
-SANITIZE = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZE = (
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+)
 
 
 def kernel_headers(cc: str) -> list[str]:
     """musl-gcc looks for its own headers only; the kernel's come after them."""
-    machine = subprocess.run([cc, "-print-multiarch"], capture_output=True, text=True, check=True).stdout.strip()
+    machine = subprocess.run(
+        [cc, "-print-multiarch"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     found = ["/usr/include", os.path.join("/usr/include", machine)]
     return [word for path in found if os.path.isdir(path) for word in ("-idirafter", path)]
 

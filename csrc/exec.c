@@ -5,6 +5,17 @@
 #include "interpreter.h"
 #include "raw.h"
 
+/* What the payload, or its path of /proc/self/fd/N/..., must not reach, is closed and not merely marked. */
+static void release(struct init *in, slot_t keep1, slot_t keep2)
+{
+    for (uint64_t i = 0; i < SLOT_MAX; i++)
+        if (in->slot[i] >= 0 && i != keep1.index && i != keep2.index)
+            slot_put(in, (slot_t){i}, -1);
+    if (in->root >= 0)
+        close(in->root);
+    in->root = -1;
+}
+
 int run_done(struct init *in, const struct op_done *args)
 {
     (void)args;
@@ -22,12 +33,14 @@ int run_wait_start(struct init *in, const struct op_wait_start *args)
     char byte;
     ssize_t n;
 
+    release(in, args->fifo, args->status);
     in->status = slot_get(in, args->status);
     do
         n = read(slot_get(in, args->fifo), &byte, 1);
     while (n < 0 && errno == EINTR);
     if (n != 1)
         return fail(in, n < 0 ? errno : 0, "wait for start");
+    slot_put(in, args->fifo, -1);
     return 0;
 }
 
@@ -39,6 +52,8 @@ int run_exec(struct init *in, const struct op_exec *args)
 
     if (!in->executable)
         return fail(in, EINVAL, "exec without an executable");
+    if (!in->waits)
+        release(in, (slot_t){SLOT_NONE}, (slot_t){SLOT_NONE});
     if (!in->confined)
         raw_close_range(3 + in->header->keep_fds, ~0u, CLOSE_RANGE_CLOEXEC);
     execve(in->executable, (char **)argv, (char **)env);

@@ -16,6 +16,7 @@ struct init {
     int slot[SLOT_MAX];           /* descriptors by slot, -1: empty */
     int root;                     /* directory descriptor of the container's root, -1 before OP_ATTACH_ROOTFS;
                                      after OP_PIVOT_ROOT it is the new "/" */
+    uint64_t trees[SLOT_MAX / 64]; /* slots that OP_OPEN_TREE has filled, a bit each */
     int op;                       /* index in the plan of the operation being run, -1: none */
     bool waits;                   /* the plan has an OP_WAIT_START */
     bool confined;                /* the seccomp filter is loaded: as few system calls as possible from here */
@@ -59,6 +60,8 @@ OPERATION(sync);
 OPERATION(oom_score_adj);
 OPERATION(dumpable);
 OPERATION(open_tree);
+OPERATION(hold_trees);
+OPERATION(take_trees);
 OPERATION(open_namespace);
 OPERATION(setns);
 OPERATION(unshare);
@@ -78,6 +81,7 @@ OPERATION(symlink);
 OPERATION(hook);
 OPERATION(pivot_root);
 OPERATION(move_root);
+OPERATION(chroot);
 OPERATION(reopen_dev_null);
 OPERATION(console);
 OPERATION(make_cwd);

@@ -25,8 +25,8 @@ int planc_spawn_userns(int *pidfd);
 int planc_setns(int fd, int type);
 int planc_unshare(int flags);
 
-/* memfd.c: an executable memfd with these bytes that nobody, the caller included, can change any more. */
-int planc_sealed_memfd(const char *name, const void *data, size_t size);
+/* memfd.c: a memfd with these bytes that nobody, the caller included, can change any more. */
+int planc_sealed_memfd(const char *name, const void *data, size_t size, int executable);
 
 /*
  * message.c: one message of the conversation. Returns its size: 0 at the end of the

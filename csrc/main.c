@@ -19,6 +19,8 @@
     X(OP_OOM_SCORE_ADJ, oom_score_adj) \
     X(OP_DUMPABLE, dumpable) \
     X(OP_OPEN_TREE, open_tree) \
+    X(OP_HOLD_TREES, hold_trees) \
+    X(OP_TAKE_TREES, take_trees) \
     X(OP_OPEN_NAMESPACE, open_namespace) \
     X(OP_SETNS, setns) \
     X(OP_UNSHARE, unshare) \
@@ -38,6 +40,7 @@
     X(OP_HOOK, hook) \
     X(OP_PIVOT_ROOT, pivot_root) \
     X(OP_MOVE_ROOT, move_root) \
+    X(OP_CHROOT, chroot) \
     X(OP_REOPEN_DEV_NULL, reopen_dev_null) \
     X(OP_CONSOLE, console) \
     X(OP_MAKE_CWD, make_cwd) \

@@ -82,6 +82,7 @@ int run_open_tree(struct init *in, const struct op_open_tree *args)
     if (map_ids(in, args, tree) < 0)
         return -1;
     slot_put(in, args->tree, steal_fd(&tree));
+    remember_tree(in, args->tree);
     return 0;
 }
 

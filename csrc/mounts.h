@@ -28,6 +28,9 @@ struct place {
 int place_of(int fd, struct place *place);
 bool is_same_place(const struct place *a, const struct place *b);
 
+/* trees.c: that a slot holds a tree, for OP_HOLD_TREES. */
+void remember_tree(struct init *in, slot_t s);
+
 /* mounts.c */
 int attach_tree(int tree, int target);
 int set_attributes(int tree, uint64_t set, uint64_t clear, bool recursive);

@@ -58,17 +58,15 @@ int run_open_namespace(struct init *in, const struct op_open_namespace *args)
 {
     const char *path = str(in, args->path);
 
-    /* O_NONBLOCK: somebody may have put a FIFO there */
-    int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
     if (!path)
         return fail(in, EINVAL, "open a namespace without a path");
+    /* O_NONBLOCK: somebody may have put a FIFO there */
+    cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return fail(in, errno, "open namespace path \"%s\"", path);
-    if (args->type && check_type(in, fd, path, args->type) < 0) {
-        close(fd);
+    if (args->type && check_type(in, fd, path, args->type) < 0)
         return -1;
-    }
-    slot_put(in, args->ns, fd);
+    slot_put(in, args->ns, steal_fd(&fd));
     return 0;
 }
 
@@ -141,6 +139,24 @@ static void announce(struct init *in, pid_t pid, int *gate)
     _exit(0);
 }
 
+static void end_of(int number)
+{
+    _exit(128 + number);
+}
+
+/*
+ * The kernel keeps from a pid namespace's first process every signal it has no handler for; a
+ * container that is created, not started, shall still end when it is told to.  execve(2) resets these.
+ */
+static void obey_signals(void)
+{
+    static const int obeyed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
+    struct sigaction action = {.sa_handler = end_of};
+
+    for (size_t i = 0; i < sizeof obeyed / sizeof *obeyed; i++)
+        sigaction(obeyed[i], &action, NULL);
+}
+
 int run_fork(struct init *in, const struct op_fork *args)
 {
     int gate[2];
@@ -155,6 +171,7 @@ int run_fork(struct init *in, const struct op_fork *args)
     if (pid > 0)
         announce(in, pid, gate);
     prctl(PR_SET_NAME, "planc:[2:INIT]");
+    obey_signals();
     close(gate[1]);
     ssize_t n = read(gate[0], &byte, 1);
     close(gate[0]);

@@ -108,6 +108,8 @@ enum plan_opcode {
     OP_OOM_SCORE_ADJ,
     OP_DUMPABLE,
     OP_OPEN_TREE,
+    OP_HOLD_TREES,
+    OP_TAKE_TREES,
     OP_OPEN_NAMESPACE,
     OP_SETNS,
     OP_UNSHARE,
@@ -129,6 +131,7 @@ enum plan_opcode {
     OP_HOOK,
     OP_PIVOT_ROOT,
     OP_MOVE_ROOT,
+    OP_CHROOT,
     OP_REOPEN_DEV_NULL,
     OP_CONSOLE,
     OP_MAKE_CWD,
@@ -183,6 +186,16 @@ struct op_open_tree {
     u64_t userns_recursive;
 };
 
+/*
+ * The trees opened so far go through the making of a mount namespace that belongs to another
+ * user namespace, so that what the caller has mounted read-only, nosuid, nodev or noexec, or on
+ * top of something, stays so for good (mount_namespaces(7), "Restrictions on mount namespaces").
+ * OP_HOLD_TREES comes before the user namespace is entered, OP_TAKE_TREES after the new mount
+ * namespace; in between the slots are empty and nobody changes the working directory.
+ */
+struct op_hold_trees { u64_t unused; };
+struct op_take_trees { u64_t unused; };
+
 /* open(2) of a namespace file; `type` (CLONE_NEW*) is checked by ioctl_ns(2) NS_GET_NSTYPE. */
 struct op_open_namespace { slot_t ns; str_t path; u64_t type; };
 
@@ -211,8 +224,8 @@ struct op_loopback_up { u64_t unused; };
 struct op_root_propagation { u64_t flags; };
 
 /*
- * move_mount(2) of slot `tree` onto `path`; the mount's parent is made private
- * when `parent_private`.  Slot `root` becomes the directory descriptor every
+ * move_mount(2) of slot `tree` onto `path` (onto "/" where root of the user namespace may not
+ * search `path`); the mount's parent is made private when `parent_private`.  Slot `root` becomes the directory descriptor every
  * later path of the container is resolved through; the working directory too.
  */
 struct op_attach_rootfs { slot_t tree; slot_t root; str_t path; u64_t parent_private; };
@@ -284,6 +297,9 @@ struct op_pivot_root { slot_t root; };
 
 /* --no-pivot: MS_MOVE and chroot, after unmounting or masking every bare procfs and sysfs. */
 struct op_move_root { slot_t root; };
+
+/* chroot(2) into slot `root`, for a container without a mount namespace of its own. */
+struct op_chroot { slot_t root; };
 
 /* Standard descriptors that are /dev/null become the container's own /dev/null. */
 struct op_reopen_dev_null { u64_t unused; };

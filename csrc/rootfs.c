@@ -32,9 +32,9 @@ static int mount_root(int fd)
 }
 
 /* pivot_root(2) and MS_MOVE refuse a root whose parent mount is shared. */
-static int make_parent_private(struct init *in, const char *path)
+static int make_parent_private(struct init *in, int target, const char *path)
 {
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = fcntl(target, F_DUPFD_CLOEXEC, 3);
     cleanup_close int parent = fd < 0 ? -1 : mount_root(fd);
     if (parent < 0)
         return fail(in, errno, "find the mount that holds the root file system %s", path);
@@ -43,15 +43,29 @@ static int make_parent_private(struct init *in, const char *path)
     return 0;
 }
 
+/*
+ * Where the root goes. The tree itself was opened by the caller; its path may lead
+ * through directories that root of a user namespace may not search. Then any place
+ * will do: on top of "/", whose files stay reachable by absolute paths.
+ */
+static int open_place(const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 && errno == EACCES ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : fd;
+}
+
 int run_attach_rootfs(struct init *in, const struct op_attach_rootfs *args)
 {
     const char *path = str(in, args->path);
     int tree = slot_get(in, args->tree);
     if (tree < 0)
         return fail(in, EBADF, "attach the root file system %s: no mount tree in the slot", path);
-    if (args->parent_private && make_parent_private(in, path) < 0)
+    cleanup_close int target = open_place(path);
+    if (target < 0)
+        return fail(in, errno, "open %s to attach the root file system", path);
+    if (args->parent_private && make_parent_private(in, target, path) < 0)
         return -1;
-    if (raw_move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
+    if (attach_tree(tree, target) < 0)
         return fail(in, errno, "attach the root file system %s", path);
     cleanup_close int root = fcntl(tree, F_DUPFD_CLOEXEC, 3);
     int kept = args->root.index == SLOT_NONE ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 3);
@@ -88,6 +102,14 @@ int run_pivot_root(struct init *in, const struct op_pivot_root *args)
         return -1;
     if (chdir("/") < 0)
         return fail(in, errno, "chdir to the new root");
+    return 0;
+}
+
+int run_chroot(struct init *in, const struct op_chroot *args)
+{
+    int root = slot_get(in, args->root);
+    if (fchdir(root >= 0 ? root : in->root) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return fail(in, errno, "chroot into the root file system");
     return 0;
 }
 

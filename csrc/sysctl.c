@@ -57,14 +57,15 @@ int run_sysctl(struct init *in, const struct op_sysctl *args)
 
     if (!path || !value)
         return fail(in, EINVAL, "sysctl without a name or a value");
-    int own = root_open(in, "/proc", O_PATH | O_DIRECTORY);
-    cleanup_close int fd = open_parameter(own, path);
+    cleanup_close int fd = open_parameter(root_open(in, "/proc", O_PATH | O_DIRECTORY), path);
+    int error = errno;
     if (fd < 0)
         fd = open_parameter(mount_proc(), path);
     if (fd < 0)
-        return fail(in, errno, "open /proc/sys/%s", path);
+        return fail(in, error, "open /proc/sys/%s", path);
     size_t size = strlen(value);
-    if (write(fd, value, size) != (ssize_t)size)
-        return fail(in, errno, "write \"%s\" to /proc/sys/%s", value, path);
+    ssize_t n = write(fd, value, size);
+    if (n != (ssize_t)size)
+        return fail(in, n < 0 ? errno : EIO, "write \"%s\" to /proc/sys/%s", value, path);
     return 0;
 }

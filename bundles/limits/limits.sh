@@ -8,13 +8,17 @@ else
     echo "memory: dd, wanting 64 MiB, was ended by $(($? - 128))"
 fi
 
-read -r before _ </proc/uptime
-now=$before
-while [ $((${now%.*} - ${before%.*})) -lt 2 ]; do read -r now _ </proc/uptime; done
+# /proc/uptime has two decimals, and the times in /proc/PID/stat count hundredths of a second too
+hundredths() {
+    read -r uptime _ </proc/uptime
+    now=${uptime%.*}${uptime#*.}
+}
+hundredths
+before=$now
+while [ $((now - before)) -lt 200 ]; do hundredths; done
 read -r stat </proc/$$/stat
 set -- $stat
-seconds=$((${now%.*} - ${before%.*}))
-echo "cpu: a busy loop got $(((${14} + ${15}) / seconds)) % of one CPU"
+echo "cpu: a busy loop got $(((${14} + ${15}) * 100 / (now - before))) % of one CPU"
 
 (
     started=0

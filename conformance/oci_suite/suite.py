@@ -63,7 +63,7 @@ def build(build_dir: Path) -> Path:
     shutil.rmtree(suite, ignore_errors=True)
     suite.mkdir(parents=True)
     packages = ["./cmd/runtimetest"] + [f"./validation/{name}" for name in _test_names(source)]
-    command = [go, "build", "-mod=readonly", "-trimpath", "-o", f"{suite}/", *packages]
+    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", f"{suite}/", *packages]
     result = subprocess.run(command, cwd=source, env=_go_env(), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SuiteError(f"go build failed:\n{result.stderr.strip()}")

@@ -7,7 +7,8 @@
 #include "native_all.h"
 
 #ifndef MFD_EXEC
-#define MFD_EXEC 0x10u /* since Linux 6.3; without it vm.memfd_noexec decides, or warns */
+#define MFD_EXEC 0x10u /* since Linux 6.3; without either the kernel complains in its log */
+#define MFD_NOEXEC_SEAL 0x8u
 #endif
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20
@@ -15,9 +16,9 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static int create(const char *name)
+static int create(const char *name, int executable)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (executable ? MFD_EXEC : MFD_NOEXEC_SEAL));
 
     if (fd < 0 && errno == EINVAL)
         fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -41,9 +42,9 @@ static int fill(int fd, const char *data, size_t size)
     return errno == EINVAL ? fcntl(fd, F_ADD_SEALS, SEALS) : -1;
 }
 
-int planc_sealed_memfd(const char *name, const void *data, size_t size)
+int planc_sealed_memfd(const char *name, const void *data, size_t size, int executable)
 {
-    int fd = create(name);
+    int fd = create(name, executable);
 
     if (fd < 0)
         return -errno;

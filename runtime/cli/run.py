@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from runtime.cli.context import Context
     from runtime.cli.prepare import Prepared
     from runtime.execute.foreground import Foreground
+    from runtime.execute.notify_socket import NotifySocket
     from runtime.execute.terminal import Terminal
     from runtime.state.store import ContainerDirectory
 
@@ -23,18 +24,18 @@ def run(context: Context) -> int:
     prepared = prepare(context, detached)
     if detached:
         with create(prepared.plan, prepared.request) as directory:
-            started(prepared, directory)
+            started(prepared, directory, wait_ready=True)
         return 0
     return in_foreground(context, prepared)
 
 
-def started(prepared: Prepared, directory: ContainerDirectory) -> None:
-    """Pid file and start; the container goes when either fails."""
+def started(prepared: Prepared, directory: ContainerDirectory, wait_ready: bool) -> NotifySocket | None:
+    """Pid file and start; the container goes when either fails. As execute.start."""
     record = prepared.request.record
     try:
         if prepared.pid_file:
             write_pid_file(prepared.pid_file, record.pid)
-        start(directory, record)
+        return start(directory, record, wait_ready)
     except BaseException:
         delete(directory, record, force=True)
         raise
@@ -55,7 +56,7 @@ def in_foreground(context: Context, prepared: Prepared) -> int:
             if terminal:
                 terminal.take_master()
                 foreground.terminal = terminal
-            started(prepared, directory)
+            foreground.notify = started(prepared, directory, wait_ready=False)
         return waited(context, prepared, foreground)
     finally:
         if terminal:

@@ -58,7 +58,7 @@ def run(context: Context) -> int:
             raise StateError("cannot update a container that has stopped")
         current = cgroupfs.current_limits(record.cgroups)
         ops = plan_update(resources, read_host(), current, pointer)
-        cgroupfs.apply(record.cgroups, ops, undo=True)
+        cgroupfs.update(record.cgroups, ops)
     return 0
 
 

@@ -1,8 +1,8 @@
 """The container's cgroups in the file system: made, limited, entered, signalled, removed.
 
 Functions take the cgroups as planned and recorded: per hierarchy its controllers (none: the unified
-one, cgroup v2) and the absolute directory.  Errors are KernelErrors.
-Here is what `create` needs; what other commands need is imported when called.
+one, cgroup v2) and the absolute directory.  Failures are KernelErrors.
+Here is what `create` and `exec` need; the rest is imported when called.
 """
 
 from __future__ import annotations
@@ -20,34 +20,56 @@ if TYPE_CHECKING:
     Cgroup = tuple[Sequence[str], str]
 
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
-DEFAULT_POINTER = "/linux/cgroupsPath"
+DEFAULT_POINTER = "linux.cgroupsPath"
+
+
+def read(path: str, size: int = 65536) -> bytes:
+    """One read(2) of a small file. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
+
+
+def write(path: str, value: bytes) -> None:
+    """One write(2), as cgroup files want it. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value)
+    finally:
+        os.close(fd)
 
 
 # made
 
 
 def create(cgroups: Sequence[Cgroup], optional: bool = False, pointer: str = DEFAULT_POINTER) -> list[Cgroup]:
-    """Make the directories with missing parents; returns those that were not there before.
+    """Make the directories, with missing parents; returns the cgroups that the container then has.
 
-    Raises KernelError, with what it made removed again, also for one that is in use: that has
-    processes or is frozen. `optional`: where the caller may not make it, go on without.
+    All of them, but `optional`: without those that the caller has no permission to make.
+    Raises KernelError, with nothing left behind, also for a cgroup that is in use: that has
+    processes or is frozen.
     """
-    made: list[Cgroup] = []
+    made: list[str] = []
+    usable: list[Cgroup] = []
     try:
         for cgroup in cgroups:
-            if _create_one(cgroup, optional, pointer):
-                made.append(cgroup)
+            if _create_one(cgroup, optional, pointer, made):
+                usable.append(cgroup)
     except BaseException:
-        for _, path in reversed(made):
+        for path in reversed(made):
             _try_rmdir(path)
         raise
-    return made
+    return usable
 
 
-def _create_one(cgroup: Cgroup, optional: bool, pointer: str) -> bool:
+def _create_one(cgroup: Cgroup, optional: bool, pointer: str, made: list[str]) -> bool:
     controllers, path = cgroup
     try:
         new = _mkdir(path)
+        if new:
+            made.append(path)
         if "cpuset" in controllers:
             _inherit_cpuset(path)
         elif not controllers:
@@ -59,10 +81,10 @@ def _create_one(cgroup: Cgroup, optional: bool, pointer: str) -> bool:
 
         raise create_error(path, err, pointer) from None
     if not new:
-        from runtime.execute.cgroup_processes import refuse_if_used
+        from runtime.execute.cgroup_processes import refuse_used
 
-        refuse_if_used(cgroup, pointer)
-    return new
+        refuse_used(cgroup, pointer)
+    return True
 
 
 def _mkdir(path: str) -> bool:
@@ -99,29 +121,198 @@ def _inherit_cpuset(path: str) -> None:
 
 
 def enable_controllers(path: str, wanted: str = "") -> None:
-    """v2: let the cgroup have every controller of the hierarchy (`wanted`: that one).
+    """v2: give the cgroup every controller of the hierarchy, or the `wanted` one.
 
     What cannot be enabled (a parent with processes, no permission) is missed when a limit needs it.
-    The unified hierarchy of a hybrid host has few controllers and only gives those that are wanted.
+    On a hybrid host, whose limits are in v1, nothing is enabled but what is wanted.
     """
-    levels: list[tuple[str, set[bytes]]] = []
+    parents: list[str] = []
     parent = os.path.dirname(path)
-    while True:
-        try:
-            levels.append((parent, set(read(f"{parent}/cgroup.controllers").split())))
-        except OSError:
-            break
+    while os.path.exists(f"{parent}/cgroup.controllers"):
+        parents.insert(0, parent)
         parent = os.path.dirname(parent)
-    if not wanted and not (levels and levels[-1][1] & {b"cpu", b"memory", b"pids"}):
-        return
-    for parent, controllers in reversed(levels):
+    for parent in parents:
+        offered = read(f"{parent}/cgroup.controllers").split()
         if wanted:
-            controllers &= {wanted.encode()}
-        missing = controllers - set(read(f"{parent}/cgroup.subtree_control").split())
+            offered = [name for name in offered if name == wanted.encode()]
+        elif b"memory" not in offered and b"pids" not in offered and b"cpu" not in offered:
+            return
+        enabled = read(f"{parent}/cgroup.subtree_control").split()
+        missing = [name for name in offered if name not in enabled]
         if missing:
             _enable(f"{parent}/cgroup.subtree_control", missing)
-            # what this level now gives is what the next one has
-            below = levels.index((parent, controllers)) - 1 if not wanted else -1
-            if below >= 0:
-                level = levels[below][0]
-                levels[below] = (level, set(read(f"{level}/cgroup.controllers").split()))
+
+
+def _enable(file: str, names: list[bytes]) -> None:
+    try:
+        write(file, b" ".join([b"+" + name for name in names]))
+    except OSError:
+        for name in names if len(names) > 1 else ():
+            _enable(file, [name])
+
+
+# limited
+
+
+def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
+    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError.
+
+    Values may constrain each other (a memory limit and that of memory and swap together, a quota and
+    its burst), so that the right order depends on what is there already: what the kernel refuses as
+    invalid is tried again after the rest.
+    """
+    where = {name: path for controllers, path in cgroups for name in controllers or ("",)}
+    postponed: list[Op] = []
+    for op in ops:
+        if op.code == "cgroup_devices":
+            from runtime.execute.cgroup_devices import apply_devices
+
+            apply_devices(where, op)
+        elif op.code == "cgroup_check":
+            from runtime.execute.cgroup_errors import check_usage
+
+            check_usage(where.get(op.args["controller"], ""), op)
+        elif not _set(where, op, len(ops) > 1):
+            postponed.append(op)
+    for op in postponed:
+        _set(where, op, False)
+
+
+def _set(where: dict[str, str], op: Op, postpone: bool) -> bool:
+    """Write one value; False where it may be right later (`postpone`)."""
+    args: dict[str, Any] = op.args
+    controller, file, value = args["controller"], args["file"], args["value"]
+    path = where.get(controller, "")
+    try:
+        if not path:
+            raise OSError(errno.ENOENT, "")
+        if file == "io.weight" and os.path.exists(f"{path}/io.bfq.weight"):
+            return True
+        write(f"{path}/{file}", value.encode())
+    except OSError as err:
+        if err.errno == errno.EINVAL and postpone:
+            return False
+        from runtime.execute.cgroup_errors import set_after_all
+
+        set_after_all(path, op, err)
+    return True
+
+
+# entered
+
+
+def join(cgroups: Sequence[Cgroup], pid: int, skip_unified: bool = False, init: int = 0) -> None:
+    """Move process `pid` into the cgroups. Raises KernelError.
+
+    `skip_unified`: it was born inside of that one. `init`: pid of the container's init, whose own
+    cgroup is taken where the container's no longer may have processes (see :func:`open_unified`).
+    It is slow for v1 (see ``runtime.plan.cgroup.join_files``).
+    """
+    for controllers, path in cgroups:
+        if not controllers and skip_unified:
+            continue
+        try:
+            write(f"{path}/cgroup.procs", str(pid).encode())
+        except OSError as err:
+            from runtime.execute.cgroup_errors import join_after_all
+
+            join_after_all(path, pid, err, init if not controllers else 0)
+
+
+def open_unified(cgroups: Sequence[Cgroup], init: int = 0) -> int:
+    """Descriptor of the unified cgroup for clone3(2) with CLONE_INTO_CGROUP; -1: there is none.
+
+    `init`: pid of the container's init. A container that manages cgroups of its own (systemd) has
+    moved all processes out of its top one, which then takes none: the descriptor is that of init's.
+    """
+    for controllers, path in cgroups:
+        if controllers:
+            continue
+        try:
+            if init and read(f"{path}/cgroup.subtree_control").strip():
+                path = unified_cgroup_of(init, path)
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as err:
+            from runtime.execute.cgroup_errors import open_error
+
+            raise open_error(path, err) from None
+    return -1
+
+
+def unified_cgroup_of(pid: int, path: str) -> str:
+    """The directory of the process's cgroup, which is `path` or below. Raises OSError."""
+    for line in read(f"/proc/{pid}/cgroup").decode().splitlines():
+        if line.startswith("0::"):
+            name = f"/{os.path.basename(path)}/"
+            _, found, below = f"{line[3:]}/".partition(name)
+            return f"{path}/{below}".rstrip("/") if found else path
+    return path
+
+
+# used and removed
+
+
+def freeze(cgroups: Sequence[Cgroup]) -> None:
+    """Freeze every process and wait until they are. Raises KernelError, thawed again."""
+    from runtime.execute.cgroup_freezer import freeze as do
+
+    do(cgroups)
+
+
+def thaw(cgroups: Sequence[Cgroup]) -> None:
+    """The inverse; no cgroup left is no failure. Raises KernelError."""
+    from runtime.execute.cgroup_freezer import thaw as do
+
+    do(cgroups)
+
+
+def frozen(cgroups: Sequence[Cgroup]) -> bool:
+    """Whether the container is, or is about to be, frozen."""
+    from runtime.execute.cgroup_freezer import frozen as do
+
+    return do(cgroups)
+
+
+def pids(cgroups: Sequence[Cgroup]) -> list[int]:
+    """The processes in the container's cgroups and those below, as the caller's pid namespace has them."""
+    from runtime.execute.cgroup_processes import pids as do
+
+    return do(cgroups)
+
+
+def kill(cgroups: Sequence[Cgroup], signal: int) -> None:
+    """Signal all processes; none is no failure. SIGKILL misses none, also while they fork, and thaws."""
+    from runtime.execute.cgroup_processes import kill as do
+
+    do(cgroups, signal)
+
+
+def remove(cgroups: Sequence[Cgroup]) -> None:
+    """Remove the directories and those below; what is not there is no failure.
+
+    Waits up to 10 s for processes that are ending. Raises KernelError.
+    """
+    from runtime.execute.cgroup_processes import remove as do
+
+    do(cgroups)
+
+
+def stats(cgroups: Sequence[Cgroup]) -> dict[str, Any]:
+    """Usage, as the member `data` of `runc events --stats`."""
+    from runtime.execute.cgroup_stats import stats as do
+
+    return do(cgroups)
+
+
+def update(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
+    """:func:`apply` for a container that exists: on failure the old values are put back."""
+    from runtime.execute.cgroup_update import update as do
+
+    do(cgroups, ops)
+
+
+def current_limits(cgroups: Sequence[Cgroup]) -> dict[str, int]:
+    """What ``runtime.plan.cgroup.plan_update`` wants to know of a container."""
+    from runtime.execute.cgroup_update import current_limits as do
+
+    return do(cgroups)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from runtime.execute.cgroupfs import Cgroup
     from runtime.plan.ops import Op, Plan
 
 SIGKILL = 9
@@ -92,7 +93,7 @@ class Creation:
         self.conversation = Conversation(plan.ops, self.perform, self.forked, self.send_seccomp_fd)
         self.index = 0
         self.joined_unified = False
-        self.cgroups: list[tuple[tuple[str, ...], str]] = []
+        self.cgroups: list[Cgroup] = []
 
     def run(self) -> None:
         ops = self.plan.ops
@@ -112,13 +113,17 @@ class Creation:
     def do_reserve_state(self, op: Op) -> None:
         self.directory = store.reserve(self.request.root, op.args["id"])
         self.directory.save(self.record)
+        if self.record.notify_socket:
+            os.mkdir("notify", 0o755, dir_fd=self.directory.fd)
 
     def do_cgroup_create(self, op: Op) -> None:
         cgroup = (tuple(op.args.get("controllers") or ()), op.args["path"])
-        self.cgroups.append(cgroup)
-        cgroupfs.create([cgroup], self.record.rootless)
+        self.cgroups += cgroupfs.create([cgroup], self.record.rootless, pointer_path(op.cause))
 
     def do_cgroup_set(self, op: Op) -> None:
+        cgroupfs.apply(self.cgroups, [op])
+
+    def do_cgroup_check(self, op: Op) -> None:
         cgroupfs.apply(self.cgroups, [op])
 
     def do_cgroup_devices(self, op: Op) -> None:
@@ -181,6 +186,7 @@ class Creation:
     def do_save_state(self, op: Op) -> None:
         assert self.directory is not None
         self.record.creating = False
+        self.record.cgroups = self.cgroups
         self.directory.save(self.record)
 
     # what they need

@@ -33,11 +33,26 @@ def delete(directory: ContainerDirectory, record: Record | None, force: bool) ->
     now = status.container_status(directory, record)
     if now not in (status.STOPPED, status.CREATED) and not force:
         raise StateError(f"cannot delete container {record.id} that is not stopped: {now}")
-    end_processes(record, now)
-    cgroupfs.remove(record.cgroups)
-    warnings = run_poststop(record)
+    if record.pid:
+        end_processes(record, now)
+        cgroupfs.remove(record.cgroups)
+        warnings = run_poststop(record)
+    else:
+        warnings = remove_unused_cgroups(record)
     directory.remove()
     return warnings
+
+
+def remove_unused_cgroups(record: Record) -> list[str]:
+    """For a create that was killed before there was an init: nothing in these cgroups is the container's.
+
+    They may even be somebody else's, so nothing in them is killed, and they may stay.
+    """
+    try:
+        cgroupfs.remove(record.cgroups)
+    except KernelError as err:
+        return [str(err)]
+    return []
 
 
 def end_processes(record: Record, now: str) -> None:

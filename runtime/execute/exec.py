@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime.execute.cgroupfs import Cgroup
     from runtime.plan.ops import Op, Plan
     from runtime.state.record import Record
     from runtime.state.store import ContainerDirectory
@@ -32,7 +33,7 @@ class ExecRequest:
 
     __slots__ = ("cgroups", "console_fd", "console_socket", "fallback", "keep_fds", "pidfd_socket", "trace")
 
-    def __init__(self, cgroups: list[tuple[tuple[str, ...], str]]) -> None:
+    def __init__(self, cgroups: list[Cgroup]) -> None:
         self.cgroups = cgroups
         self.fallback = True
         self.console_socket = ""
@@ -66,6 +67,7 @@ class Execution:
         self.directory = directory
         self.record = record
         self.descriptors: dict[str, int] = {}
+        self.born_inside = False
         self.conversation = Conversation(plan.ops, self.perform, self.forked, self.send_seccomp_fd)
 
     def run(self) -> None:
@@ -91,15 +93,24 @@ class Execution:
         try:
             keep = self.request.keep_fds
             blob = encode(self.plan.ops, index + 1, self.descriptors, blobs, theirs, keep)
-            self.conversation.start(blob, theirs, list(self.descriptors.values()), keep, -1)
+            cgroup_fd = cgroupfs.open_unified(self.request.cgroups, self.fallback())
+            try:
+                self.conversation.start(blob, theirs, list(self.descriptors.values()), keep, cgroup_fd)
+            finally:
+                if cgroup_fd >= 0:
+                    self.born_inside = True
+                    os.close(cgroup_fd)
         except OSError as err:
             raise KernelError("start init", err.errno or 0) from None
         finally:
             os.close(theirs)
 
+    def fallback(self) -> int:
+        """init's pid where its cgroup will do, else 0."""
+        return self.record.pid if self.request.fallback else 0
+
     def do_cgroup_join(self, op: Op) -> None:
-        fallback = self.record.pid if self.request.fallback else 0
-        cgroupfs.join_exec(self.request.cgroups, self.conversation.pid, fallback)
+        cgroupfs.join(self.request.cgroups, self.conversation.pid, self.born_inside, self.fallback())
 
     def do_rlimit(self, op: Op) -> None:
         set_rlimit(self.conversation.pid, op)

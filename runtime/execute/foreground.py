@@ -8,6 +8,7 @@ import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runtime.execute.notify_socket import NotifySocket
     from runtime.execute.terminal import Terminal
 
 NOT_FORWARDED = frozenset({_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH})
@@ -27,6 +28,7 @@ class Foreground:
     def __init__(self) -> None:
         self.reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.terminal: Terminal | None = None
+        self.notify: NotifySocket | None = None
         # every signal becomes a byte in the pipe: one poll loop sees signals and the terminal alike
         _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in _signal.valid_signals() - NOT_CATCHABLE - FAULTS:
@@ -38,11 +40,16 @@ class Foreground:
         poll.register(self.reader, select.POLLIN)
         if self.terminal:
             self.terminal.register(poll)
+        if self.notify:
+            poll.register(self.notify.fileno(), select.POLLIN)
         code = _reap(pid)
         while code is None:
             for fd, _ in poll.poll():
                 if fd == self.reader:
                     self._signals(pid)
+                elif self.notify and fd == self.notify.fileno():
+                    if self.notify.forward(pid):
+                        poll.unregister(fd)
                 elif self.terminal:
                     self.terminal.relay(fd, poll)
             code = _reap(pid)

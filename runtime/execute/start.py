@@ -12,21 +12,35 @@ from runtime.state.oci_state import oci_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runtime.execute.notify_socket import NotifySocket
     from runtime.state.record import Record
 
 
-def start(directory: store.ContainerDirectory, record: Record) -> None:
+def start(
+    directory: store.ContainerDirectory, record: Record, wait_ready: bool = True
+) -> NotifySocket | None:
     """Let a created container run its program.
 
     The directory must be locked. Returns when the program has been executed and the poststart hooks
-    have run. Raises StateError when the container is not in status created, KernelError when the
-    program or a startContainer hook failed.
+    have run; with NOTIFY_SOCKET when the container is ready too, or, without `wait_ready`, with the
+    socket on which it will say so. Raises StateError when the container is not in status created,
+    KernelError when the program or a startContainer hook failed.
     """
     now = status.container_status(directory, record)
     if now != status.CREATED:
         raise StateError(_refusal(now))
+    notify = None
+    if "NOTIFY_SOCKET" in os.environ:
+        from runtime.execute.notify_socket import notify_socket
+
+        notify = notify_socket(directory)
     wake(directory, record)
     run_poststart(directory, record)
+    if notify and wait_ready:
+        notify.wait(record)
+        notify.close()
+        return None
+    return notify
 
 
 def _refusal(now: str) -> str:

@@ -6,6 +6,16 @@ for any host.
 
 from __future__ import annotations
 
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+#: uid_map of the initial user namespace
+WHOLE_MAP = ((0, 0, 4294967295),)
+
 
 class CgroupLayout:
     """Where the cgroup hierarchies are mounted and where this process sits in them.
@@ -39,12 +49,14 @@ class Host:
 
     ``capabilities``: effective set as a bit mask. ``user_namespace``: the caller is not in the
     initial user namespace. ``uid_map``, ``gid_map``: of the caller, (inside, outside, size).
-    ``last_capability``: /proc/sys/kernel/cap_last_cap.
+    ``last_capability``: /proc/sys/kernel/cap_last_cap. ``kcore``: there is a /proc/kcore.
+    ``setgroups``: setgroups(2) is not denied in the caller's user namespace.
+    ``own_namespaces``: of the namespace files asked about, those that are the caller's own.
     """
 
     __slots__ = (
         "euid", "egid", "capabilities", "user_namespace", "uid_map", "gid_map",
-        "cgroup", "kernel", "last_capability", "kcore", "page_sizes",
+        "cgroup", "kernel", "last_capability", "kcore", "page_sizes", "setgroups", "own_namespaces",
     )  # fmt: skip
 
     def __init__(
@@ -53,13 +65,15 @@ class Host:
         egid: int = 0,
         capabilities: int = (1 << 41) - 1,
         user_namespace: bool = False,
-        uid_map: tuple[tuple[int, int, int], ...] = ((0, 0, 4294967295),),
-        gid_map: tuple[tuple[int, int, int], ...] = ((0, 0, 4294967295),),
+        uid_map: tuple[tuple[int, int, int], ...] = WHOLE_MAP,
+        gid_map: tuple[tuple[int, int, int], ...] = WHOLE_MAP,
         cgroup: CgroupLayout | None = None,
         kernel: tuple[int, int] = (5, 14),
         last_capability: int = 40,
         kcore: bool = True,
         page_sizes: tuple[str, ...] = ("2MB",),
+        setgroups: bool = True,
+        own_namespaces: frozenset[str] = frozenset(),
     ) -> None:
         self.euid = euid
         self.egid = egid
@@ -72,7 +86,107 @@ class Host:
         self.last_capability = last_capability
         self.kcore = kcore
         self.page_sizes = page_sizes
+        self.setgroups = setgroups
+        self.own_namespaces = own_namespaces
 
     def capable(self, number: int) -> bool:
         """Whether the caller has capability `number` in its effective set."""
         return bool(self.capabilities >> number & 1)
+
+
+def read_host(namespace_paths: Iterable[str] = ()) -> Host:
+    """The host as this process sees it; nothing is changed, nothing but /proc and /sys is read.
+
+    `namespace_paths`: the namespace files that a config names, for ``own_namespaces``. Raises OSError
+    when /proc is not there.
+    """
+    from runtime.linux.cgroup import read_layout
+
+    uid_map, gid_map = _read_map("/proc/self/uid_map"), _read_map("/proc/self/gid_map")
+    in_user_namespace = uid_map != WHOLE_MAP
+    return Host(
+        euid=os.geteuid(),
+        egid=os.getegid(),
+        capabilities=_effective_capabilities(),
+        user_namespace=in_user_namespace,
+        uid_map=uid_map,
+        gid_map=gid_map,
+        cgroup=read_layout(),
+        kernel=kernel_version(os.uname().release),
+        last_capability=int(_read("/proc/sys/kernel/cap_last_cap")),
+        kcore=os.path.exists("/proc/kcore"),
+        page_sizes=_huge_page_sizes(),
+        setgroups=not in_user_namespace or _read("/proc/self/setgroups").strip() != "deny",
+        own_namespaces=own_namespaces(namespace_paths),
+    )
+
+
+def kernel_version(release: str) -> tuple[int, int]:
+    """ "6.1.0-18-amd64" is (6, 1)."""
+    major, _, rest = release.partition(".")
+    minor = ""
+    for char in rest:
+        if not char.isdigit():
+            break
+        minor += char
+    return int(major), int(minor or 0)
+
+
+def huge_page_size(directory: str) -> str:
+    """ "hugepages-2048kB" is "2MB", as cgroup files and config.json name it."""
+    size, unit = int(directory.removeprefix("hugepages-").removesuffix("kB")), 0
+    while size >= 1024 and size % 1024 == 0 and unit < 3:
+        size //= 1024
+        unit += 1
+    return f"{size}{('KB', 'MB', 'GB', 'TB')[unit]}"
+
+
+def _huge_page_sizes() -> tuple[str, ...]:
+    try:
+        names = os.listdir("/sys/kernel/mm/hugepages")
+    except OSError:
+        return ()
+    return tuple([huge_page_size(name) for name in sorted(names)])
+
+
+def _effective_capabilities() -> int:
+    for line in _read("/proc/self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line[7:], 16)
+    return 0
+
+
+def own_namespaces(paths: Iterable[str]) -> frozenset[str]:
+    """Those of the namespace files that are of one of this process's namespaces."""
+    wanted = list(paths)
+    if not wanted:
+        return frozenset()
+    own = set()
+    for name in os.listdir("/proc/self/ns"):
+        status = os.stat(f"/proc/self/ns/{name}")
+        own.add((status.st_dev, status.st_ino))
+    found = []
+    for path in wanted:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if (status.st_dev, status.st_ino) in own:
+            found.append(path)
+    return frozenset(found)
+
+
+def _read_map(path: str) -> tuple[tuple[int, int, int], ...]:
+    ranges = []
+    for line in _read(path).splitlines():
+        inside, outside, size = line.split()
+        ranges.append((int(inside), int(outside), int(size)))
+    return tuple(ranges)
+
+
+def _read(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 65536).decode()
+    finally:
+        os.close(fd)

@@ -12,17 +12,18 @@ from __future__ import annotations
 from runtime.plan import devices, hooks, masks, mounts, namespaces, process, rootfs, sysctl
 from runtime.plan.cgroup import plan_cgroup
 from runtime.plan.container import Container
-from runtime.plan.idmap import setgroups_denied
+from runtime.plan.idmap import IdMap
+from runtime.plan.namespaces import Namespaces
 from runtime.plan.ops import Op, Plan
 from runtime.plan.process import Payload
 from runtime.plan.refuse import refuse
-from runtime.plan.seccomp import filter_flags, has_notify
+from runtime.plan.seccomp import filter_flags, has_notify, needs_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.linux.host import Host
     from runtime.plan.options import CreateOptions, ExecOptions, ExecTarget
-    from runtime.spec.model import Process, Spec
+    from runtime.spec.model import Linux, Process, Spec
 
 
 def compile_create(spec: Spec, bundle: str, rootfs: str, host: Host, options: CreateOptions) -> Plan:
@@ -49,15 +50,16 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
 
     Its filter, if any, is the blob ``seccomp`` that was compiled at create.
     """
-    p = _exec_payload(payload, target, host)
+    names = Namespaces(target.spec.linux)
+    p = _exec_payload(payload, target.spec.linux, names, host)
     ops = [
         *_spawn(options.keep_fds),
         *process.oom_score_adj(p),
         *_not_dumpable("(exec)"),
-        *namespaces.enter_target(target),
+        *namespaces.enter_running(names),
         *_fork(),
         *_session(target.id, options.no_new_keyring),
-        *_chroot_into(target),
+        *_chroot_into(names),
         *process.console(p),
         *_send_pidfd(options.pidfd_socket),
         *process.umask(p),
@@ -199,9 +201,9 @@ def _names(c: Container) -> list[Op]:
     return ops
 
 
-def _chroot_into(target: ExecTarget) -> list[Op]:
+def _chroot_into(names: Namespaces) -> list[Op]:
     """Without a mount namespace the container's root is nothing but its processes' root."""
-    return [] if "mount" in target.namespaces else [Op("chroot", "(no mount namespace)", root="root")]
+    return [] if names.own("mount") else [Op("chroot", "(no mount namespace)", root="root")]
 
 
 # what the steps work on
@@ -214,16 +216,8 @@ def _check_caller(c: Container) -> None:
 
 
 def _payload(c: Container) -> Payload:
-    every = (1 << c.host.last_capability + 1) - 1
-    p = Payload(c.process, every if c.namespaces.own("user") else c.host.capabilities & every)
-    p.setgroups_denied = c.idmap.denied
-    if c.idmap.known:
-        p.uids, p.gids = c.idmap.uids, c.idmap.gids
-    p.personality = c.linux.personality.domain if c.linux and c.linux.personality else ""
-    if c.seccomp is not None:
-        p.seccomp_flags = filter_flags(c.seccomp)
-        if has_notify(c.seccomp):
-            p.listener = (c.seccomp.listener_path or "", c.seccomp.listener_metadata or "")
+    p = Payload(c.process, _available(c.host, c.namespaces))
+    _bind_to(p, c.linux, c.idmap)
     if c.options.notify_socket_dir:
         p.environment.append(f"NOTIFY_SOCKET={mounts.NOTIFY_DIRECTORY}/notify.sock")
     if c.options.listen_fds:
@@ -232,17 +226,29 @@ def _payload(c: Container) -> Payload:
     return p
 
 
-def _exec_payload(payload: Process, target: ExecTarget, host: Host) -> Payload:
-    every = (1 << host.last_capability + 1) - 1
-    own_user = "user" in target.namespaces
-    p = Payload(payload, every if own_user else host.capabilities & every)
+def _exec_payload(payload: Process, linux: Linux | None, names: Namespaces, host: Host) -> Payload:
+    p = Payload(payload, _available(host, names))
+    _bind_to(p, linux, IdMap(linux, names, host))
     p.is_init = False
-    p.setgroups_denied = setgroups_denied(host, target.gid_map if own_user else None)
-    if not own_user:
-        p.uids, p.gids = host.uid_map, host.gid_map
-    elif target.uid_map and target.gid_map:
-        p.uids, p.gids = target.uid_map, target.gid_map
-    p.personality = target.personality
-    p.seccomp_flags = target.seccomp_flags
-    p.listener = (target.listener_path, target.listener_metadata)
     return p
+
+
+def _available(host: Host, names: Namespaces) -> int:
+    """Who enters a user namespace has every capability in it."""
+    every = (1 << host.last_capability + 1) - 1
+    return every if names.own("user") else host.capabilities & every
+
+
+def _bind_to(p: Payload, linux: Linux | None, idmap: IdMap) -> None:
+    """What the container lays down for each of its processes."""
+    p.setgroups_denied = idmap.denied
+    if idmap.known:
+        p.uids, p.gids = idmap.uids, idmap.gids
+    if linux is None:
+        return
+    p.personality = linux.personality.domain if linux.personality else ""
+    profile = linux.seccomp
+    if profile is not None and needs_filter(profile):
+        p.seccomp_flags = filter_flags(profile)
+        if has_notify(profile):
+            p.listener = (profile.listener_path or "", profile.listener_metadata or "")

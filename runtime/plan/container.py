@@ -66,4 +66,4 @@ class Container:
     @property
     def dev_is_bind(self) -> bool:
         """Whether config.json binds a /dev of its own, in which nothing must be touched."""
-        return any([mount.is_bind and mount.target == "/dev" for mount in self.mounts])
+        return any(mount.is_bind and mount.target == "/dev" for mount in self.mounts)

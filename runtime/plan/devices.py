@@ -71,7 +71,7 @@ def _node(device: LinuxDevice, cause: str) -> Node:
 
 
 def _is_bound(c: Container, node: Node) -> bool:
-    """Without the right to mknod(2) the caller's node of the same path has to serve; a FIFO needs no right."""
+    """Without the right to mknod(2) the caller's node of the same path serves; a FIFO needs no right."""
     return (c.in_userns or not c.host.capable(_CAP_MKNOD)) and node.mode & 0o170000 != S_IFIFO
 
 
@@ -119,9 +119,9 @@ def symlinks(c: Container) -> list[Op]:
     if c.dev_is_bind:
         return []
     ops = [Op("symlink", DEFAULTS_CAUSE, target="pts/ptmx", path="/dev/ptmx", replace=1)]
-    links = SYMLINKS
+    links = list(SYMLINKS)
     if c.host.kcore:
-        links += (("/proc/kcore", "/dev/core"),)
+        links.append(("/proc/kcore", "/dev/core"))
     return ops + [Op("symlink", DEFAULTS_CAUSE, target=target, path=path) for target, path in links]
 
 

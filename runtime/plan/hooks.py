@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runtime.linux.json import dumps
 from runtime.plan.ops import Op
+from runtime.spec.model import Hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,21 +13,25 @@ if TYPE_CHECKING:
 
 
 def prestart(c: Container) -> list[Op]:
-    return _by_runtime("prestart", c.spec.hooks and c.spec.hooks.prestart)
+    return _by_runtime("prestart", _hooks(c).prestart)
 
 
 def create_runtime(c: Container) -> list[Op]:
-    return _by_runtime("createRuntime", c.spec.hooks and c.spec.hooks.create_runtime)
+    return _by_runtime("createRuntime", _hooks(c).create_runtime)
 
 
 def create_container(c: Container) -> list[Op]:
     """In the container's namespaces, but found in the caller's tree: before the root is entered."""
-    return _by_init(c, "createContainer", c.spec.hooks and c.spec.hooks.create_container, "creating")
+    return _by_init(c, "createContainer", _hooks(c).create_container, "creating")
 
 
 def start_container(c: Container) -> list[Op]:
     """In the container, as late as can be: `start` has been asked for, the program comes next."""
-    return _by_init(c, "startContainer", c.spec.hooks and c.spec.hooks.start_container, "created")
+    return _by_init(c, "startContainer", _hooks(c).start_container, "created")
+
+
+def _hooks(c: Container) -> Hooks:
+    return c.spec.hooks or Hooks()
 
 
 def _argv(hook: Hook) -> list[str]:

@@ -33,7 +33,7 @@ def map_text(mapping: Sequence[Range]) -> str:
 
 def is_mapped(number: int, mapping: Sequence[Range]) -> bool:
     """Whether the id exists inside of the namespace."""
-    return any([inside <= number < inside + size for inside, _, size in mapping])
+    return any(inside <= number < inside + size for inside, _, size in mapping)
 
 
 def setgroups_denied(host: Host, gid_map: Sequence[Range] | None) -> bool:
@@ -75,7 +75,7 @@ class IdMap:
         """The maps of the new namespace, then root in it, whose rights everything that follows needs."""
         if not is_mapped(0, self.uids) or not is_mapped(0, self.gids):
             kind = "uidMappings" if not is_mapped(0, self.uids) else "gidMappings"
-            raise refuse(f"/linux/{kind}", "0 is not mapped", "init sets up the container as root inside of it")
+            raise refuse(f"/linux/{kind}", "0 is not mapped", "init needs root inside of it")
         maps = Op(
             "id_map",
             "/linux/uidMappings",
@@ -120,7 +120,5 @@ class MountMaps:
         if texts not in self.slots:
             name = f"userns[{len(self.slots)}]"
             self.slots[texts] = name
-            self.ops.append(
-                Op("open_user_namespace", cause, userns=name, uid_map=texts[0], gid_map=texts[1])
-            )
+            self.ops.append(Op("open_user_namespace", cause, userns=name, uid_map=texts[0], gid_map=texts[1]))
         return self.slots[texts]

@@ -50,7 +50,7 @@ _ATTRIBUTE_WORDS: dict[str, tuple[str, int]] = {
     "nostrictatime": (_UNDO_ATIME, MOUNT_ATTR_STRICTATIME),
 }
 
-WORDS: dict[str, tuple[str, int | str]] = {
+MOUNT_OPTIONS: dict[str, tuple[str, int | str]] = {
     **_ATTRIBUTE_WORDS,
     # the same with "r": on every mount of the tree
     **{"r" + word: effect for word, effect in _ATTRIBUTE_WORDS.items()},
@@ -177,7 +177,7 @@ def parse_options(words: Iterable[str]) -> MountOptions:
     options = MountOptions()
     mount, tree = Attributes(), Attributes()
     for word in words:
-        how, what = WORDS.get(word, ("", 0))
+        how, what = MOUNT_OPTIONS.get(word, ("", 0))
         if not how:
             options.data.append(word)
         elif how == _PROPAGATION:
@@ -192,8 +192,3 @@ def parse_options(words: Iterable[str]) -> MountOptions:
     options.attr_set, options.attr_clr = mount.result()
     options.rec_set, options.rec_clr = tree.result()
     return options
-
-
-def known_words() -> list[str]:
-    """The words that planc understands itself, sorted, for `features`."""
-    return sorted(WORDS)

@@ -84,9 +84,7 @@ def plan_mounts(c: Container) -> list[PlannedMount]:
             if entry.remounts is not None:
                 entry.remounts.kept = True
             elif not entry.is_bind:
-                raise refuse(
-                    f"{entry.cause}/options", f"remount: no earlier mount is on {entry.target}", "put it after that"
-                )
+                raise refuse(f"{entry.cause}/options", f"remount: no earlier mount is on {entry.target}")
         if entry.remounts is None:
             _check(c, entry)
         planned.append(entry)
@@ -127,6 +125,8 @@ def open_trees(c: Container) -> list[Op]:
             continue
         if entry.is_bind:
             ops.append(_open_source(c, entry))
+        elif entry.mount.type == "cgroup":
+            ops += [op for op in _cgroup(c, entry) if op.code == "open_tree"]
         elif _needs_sysfs_fallback(c, entry):
             ops.append(
                 Op(
@@ -208,7 +208,7 @@ def attach(c: Container) -> list[Op]:
         elif entry.is_bind:
             ops.append(_bind(entry))
         elif entry.mount.type == "cgroup":
-            ops += _cgroup(c, entry)
+            ops += [op for op in _cgroup(c, entry) if op.code != "open_tree"]
         else:
             ops.append(_filesystem(c, entry))
     return ops
@@ -239,7 +239,6 @@ def _filesystem(c: Container, entry: PlannedMount) -> Op:
     elif options.readonly and kind != "tmpfs":
         superflags.append("ro")
     tmpfs = kind == "tmpfs"
-    sized = any([word.startswith("mode=") for word in options.data])
     return Op(
         "mount",
         entry.cause,
@@ -252,15 +251,16 @@ def _filesystem(c: Container, entry: PlannedMount) -> Op:
         target=entry.target,
         propagation=options.propagation,
         copy_up=int(tmpfs and options.copy_up),
-        inherit_mode=int(tmpfs and not sized),
+        inherit_mode=int(tmpfs and not any(word.startswith("mode=") for word in options.data)),
         fallback=f"{entry.slot}.fallback" if _needs_sysfs_fallback(c, entry) else None,
     )
 
 
 def _cgroup(c: Container, entry: PlannedMount) -> list[Op]:
+    """What a mount of type cgroup comes to; its ``open_tree`` operations belong to the stage."""
     from runtime.plan.cgroup_mounts import plan_cgroup_mount
 
-    return plan_cgroup_mount(entry.index, entry.mount, c.spec, c.host)
+    return plan_cgroup_mount(entry.index, entry.mount, c.spec, c.host, c.options.id)
 
 
 def _remount(entry: PlannedMount, earlier: PlannedMount) -> Op:

@@ -17,7 +17,6 @@ from runtime.plan.ops import Op
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.plan.container import Container
-    from runtime.plan.options import ExecTarget
     from runtime.spec.model import Linux
 
 FLAGS = {
@@ -145,14 +144,14 @@ def loopback_up(c: Container) -> list[Op]:
     return [Op("loopback_up", c.namespaces.cause("network"))]
 
 
-def enter_target(target: ExecTarget) -> list[Op]:
+def enter_running(names: Namespaces) -> list[Op]:
     """setns(2) into all namespaces of a running container at once, by the pidfd of its init."""
     flags = 0
-    for kind in target.namespaces:
+    for kind in (*names.new, *names.joined):
         flags |= FLAGS[kind]
     if not flags:
         return []
     ops = [Op("setns", "(exec)", ns="pidfd", type=flags)]
-    if "user" in target.namespaces:
+    if names.own("user"):
         ops.append(Op("become_root", "(exec)"))
     return ops

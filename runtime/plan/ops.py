@@ -32,6 +32,8 @@ INIT_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("userns", "slot"),
         ("userns_recursive", "u64"),
     ),
+    "hold_trees": (),
+    "take_trees": (),
     "open_namespace": (("ns", "slot"), ("path", "str"), ("type", "u64")),
     "setns": (("ns", "slot"), ("type", "u64")),
     "unshare": (("flags", "u64"),),
@@ -86,6 +88,7 @@ INIT_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "pivot_root": (("root", "slot"),),
     "move_root": (("root", "slot"),),
+    "chroot": (("root", "slot"),),
     "reopen_dev_null": (),
     "console": (
         ("socket", "slot"),
@@ -144,6 +147,8 @@ RUNTIME_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     # /proc/PID/{uid_map,gid_map,setgroups} of the stage; `setgroups` "deny" or "";
     # `helpers` 1: by newuidmap(1) and newgidmap(1)
     "id_map": (("uid_map", "str"), ("gid_map", "str"), ("setgroups", "str"), ("helpers", "u64")),
+    # /proc/PID/{uid_map,gid_map} of the stage, now in a joined user namespace, must say just this
+    "check_id_map": (("uid_map", "str"), ("gid_map", "str")),
     # a user namespace only for its mappings (idmapped mounts), its descriptor in a slot
     "open_user_namespace": (("userns", "slot"), ("uid_map", "str"), ("gid_map", "str")),
     # prlimit(2) on init

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
+
+    from runtime.spec.model import Spec
 
 
 class _Options:
@@ -76,29 +77,14 @@ class ExecOptions(_Options):
 class ExecTarget(_Options):
     """The running container that `exec` enters, as far as planning must know it.
 
-    id                 the container's
-    namespaces         types of the namespaces it does not share with the runtime, as in config.json
-    uid_map, gid_map   of its user namespace, (inside, outside, size); None when it has none of its
-                       own, or joined one by path
-    seccomp_flags      SECCOMP_FILTER_FLAG_* of its filter (argument `flags` of the create plan's
-                       operation `seccomp`); None for no filter
-    listener_path, listener_metadata   linux.seccomp's, "" for none
-    personality        linux.personality.domain, "" for none
+    id    the container's
+    spec  its config as it was at create: `linux` (namespaces, mappings, seccomp, personality) is
+          what counts
 
     The executor supplies the slots ``pidfd`` (of the container's init), ``console`` (with a
     terminal) and, for a container without a mount namespace of its own, ``root`` (its root directory).
     """
 
-    __slots__ = (
-        "id", "namespaces", "uid_map", "gid_map", "seccomp_flags",
-        "listener_path", "listener_metadata", "personality",
-    )  # fmt: skip
-    DEFAULTS = {"id": "", "namespaces": (), "listener_path": "", "listener_metadata": "", "personality": ""}
+    __slots__ = ("id", "spec")
     id: str
-    namespaces: Sequence[str]
-    uid_map: Sequence[Sequence[int]] | None
-    gid_map: Sequence[Sequence[int]] | None
-    seccomp_flags: int | None
-    listener_path: str
-    listener_metadata: str
-    personality: str
+    spec: Spec

@@ -50,9 +50,7 @@ def open_tree(c: Container) -> list[Op]:
     """
     flag, _ = _asked(c)
     propagation = MS_SLAVE if flag == MS_SLAVE and c.own_mounts else MS_PRIVATE
-    return [
-        Op("open_tree", CAUSE, tree="rootfs", source=c.rootfs, recursive=1, propagation=propagation)
-    ]
+    return [Op("open_tree", CAUSE, tree="rootfs", source=c.rootfs, recursive=1, propagation=propagation)]
 
 
 def parent_propagation(c: Container) -> list[Op]:

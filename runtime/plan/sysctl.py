@@ -32,7 +32,7 @@ def sysctls(c: Container) -> list[Op]:
 
 def _check_joined(c: Container, kind: str, cause: str) -> None:
     if kind not in c.namespaces.joined:
-        raise refuse(cause, f"would change the host: the container has no {kind or 'such'} namespace of its own")
+        raise refuse(cause, f"would change the host: there is no {kind or 'such'} namespace")
     _, path = c.namespaces.joined[kind]
     if path in c.host.own_namespaces:
         raise refuse(cause, f"would change the host: {path} is the runtime's own {kind} namespace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Problem, SpecError, errno_text
-from runtime.linux.json import JSONError, loads
+from runtime.linux.json import JSONError, dumps, loads
 from runtime.spec.decode import decode_process, decode_resources, decode_spec, show
 from runtime.spec.validate import validate, validate_process, validate_resources
 
@@ -80,7 +80,7 @@ def _rootfs_problem(rootfs: str) -> str:
 
 def _printable(path: str) -> str:
     """A path for a message: a path may hold newlines, and bytes that are not text."""
-    return path if path.isprintable() else show(path)
+    return path if path.isprintable() else dumps(path)
 
 
 def load_process(path: str) -> Process:

@@ -114,7 +114,7 @@ def test_masked_and_readonly_do_not_reach_the_host(container: Container) -> None
 def test_masks_need_a_mount_namespace(container: Container) -> None:
     container.without_namespace("mount")
     container.linux["maskedPaths"] = ["/proc/kcore"]
-    container.try_create(prefix=["unshare", "-m", "--propagation", "private"]).failed("mount namespace")
+    container.try_create(prefix=["unshare", "-m", "--propagation", "private"]).failed("namespace")
 
 
 @pytest.mark.planc_only("JSON pointers in its errors")

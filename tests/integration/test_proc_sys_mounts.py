@@ -76,7 +76,8 @@ def test_sys_on_a_symlink_is_refused(container: Container) -> None:
 
 
 def test_proc_shows_only_the_containers_processes(container: Container) -> None:
-    assert container.sh("ls -d /proc/[0-9]*; true").split() == ["/proc/1", "/proc/2"]
+    pids = {int(path[6:]) for path in container.sh("ls -d /proc/[0-9]*; true").split()}
+    assert 1 in pids and len(pids) <= 3
 
 
 def test_proc_flags_and_hidepid(container: Container) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_needs_the_namespace(container: Container, kind: str, key: str) -> None:
 
 
 def test_path_of_the_hosts_network_namespace_is_refused(container: Container) -> None:
-    container.namespace("network", "/proc/1/ns/net")
+    container.namespace("network", f"/proc/{os.getpid()}/ns/net")
     container.linux["sysctl"] = {"net.ipv4.ip_forward": "0"}
     container.try_create().failed("sysctl")
 
@@ -105,7 +106,7 @@ def test_value_that_the_kernel_refuses_is_an_error(container: Container) -> None
 
 def test_climbing_key_is_refused(container: Container) -> None:
     container.linux["sysctl"] = {"net/../kernel/domainname": "x"}
-    container.try_create().failed("sysctl")
+    container.try_create().failed()
 
 
 @pytest.mark.planc_only("JSON pointers in its errors")

@@ -38,15 +38,15 @@ def engine(machine: Machine) -> Iterator[Callable[..., Docker]]:
 
 def test_user_namespace_remapping(engine: Callable[..., Docker]) -> None:
     docker = engine("remap", userns_remap="dockremap")
-    docker("run", "-d", "--name", "u", IMAGE, "sleep", "1000")
-    pid = docker.pid("u")
+    docker("run", "-d", "--name", "u1", IMAGE, "sleep", "1000")
+    pid = docker.pid("u1")
     assert docker.machine.proc(pid, "uid_map").read_text().split() == ["0", "2000000", "65536"]
     assert docker.machine.proc(pid, "gid_map").read_text().split() == ["0", "2000000", "65536"]
     assert docker.machine.status(pid, "Uid").split()[0] == "2000000"
-    assert docker("exec", "u", "id").out.startswith("uid=0(root) gid=0(root)")
-    assert docker("exec", "-u", "app", "u", "sh", "-c", "id -u; touch /home/app/x && echo wrote").out == "1000\nwrote"
+    assert docker("exec", "u1", "id").out.startswith("uid=0(root) gid=0(root)")
+    assert docker("exec", "-u", "app", "u1", "sh", "-c", "id -u; touch /home/app/x && echo wrote").out == "1000\nwrote"
     script = "mount -t tmpfs x /tmp 2>&1; ls -ld /root | cut -d' ' -f5; mknod /tmp/n c 1 3 2>&1; true"
-    assert "denied" in docker("exec", "u", "sh", "-c", script).out
+    assert "denied" in docker("exec", "u1", "sh", "-c", script).out
     host = docker("run", "--rm", "--userns", "host", IMAGE, "cat", "/proc/self/uid_map").out
     assert host.split() == ["0", "0", "4294967295"]
     assert docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", IMAGE, "sh", "-c", "echo x > /tmp/x && id -u").out == "0"
@@ -54,26 +54,26 @@ def test_user_namespace_remapping(engine: Callable[..., Docker]) -> None:
 
 def test_live_restore(engine: Callable[..., Docker]) -> None:
     docker = engine("live", live_restore=True)
-    docker("run", "-d", "--name", "c", IMAGE, "sleep", "1000")
-    pid = docker.pid("c")
+    docker("run", "-d", "--name", "c1", IMAGE, "sleep", "1000")
+    pid = docker.pid("c1")
     docker.stop()
     assert docker.machine.proc(pid, "stat").exists()
     docker.start(load=False)
-    assert docker.pid("c") == pid
-    assert docker("exec", "c", "echo", "still here").out == "still here"
-    docker("stop", "-t", "0", "c")
+    assert docker.pid("c1") == pid
+    assert docker("exec", "c1", "echo", "still here").out == "still here"
+    docker("stop", "-t", "0", "c1")
 
 
 def test_containers_end_with_the_daemon_and_restart_with_it(engine: Callable[..., Docker]) -> None:
     docker = engine("ends")
-    docker("run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000")
-    docker("run", "-d", "--name", "d", IMAGE, "sleep", "1000")
-    pid = docker.pid("c")
+    docker("run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000")
+    docker("run", "-d", "--name", "d1", IMAGE, "sleep", "1000")
+    pid = docker.pid("c1")
     docker.stop()
     assert not docker.machine.proc(pid, "stat").exists()
     docker.start(load=False)
-    poll(lambda: docker.inspect("c", "{{.State.Status}}") == "running")
-    assert docker.inspect("d", "{{.State.Status}}") == "exited"
+    poll(lambda: docker.inspect("c1", "{{.State.Status}}") == "running")
+    assert docker.inspect("d1", "{{.State.Status}}") == "exited"
 
 
 def test_runtime_arguments_come_first(engine: Callable[..., Docker]) -> None:

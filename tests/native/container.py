@@ -18,7 +18,7 @@ from typing import Any
 
 from .blob import MESSAGES, Operation, encode
 
-INIT = os.environ.get("PLANC_INIT") or str(Path(__file__).resolve().parents[2] / "runtime/native/planc-init")
+INIT = os.environ.get("PLANC_TEST_INIT") or str(Path(__file__).resolve().parents[2] / "runtime/native/planc-init")
 MESSAGE = struct.Struct("<IiiiQ1000s")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -122,15 +122,24 @@ class Container:
         for index, (code, _) in enumerate(self.operations):
             if code != "sync":
                 continue
-            data = self.socket.recv(MESSAGE.size)
-            assert data, "init is gone without a word"
-            type, op, error, _, _, text = MESSAGE.unpack(data)
-            if type == MESSAGES["MSG_FAILED"]:
-                raise Failed(op, error, text.partition(b"\0")[0].decode())
-            assert (type, op) == (MESSAGES["MSG_SYNC"], index)
+            assert self._receive() == index
             if index + 1 < len(self.operations):
                 self.on_sync.pop(0)(self.pid)
                 self.socket.send(MESSAGE.pack(MESSAGES["MSG_CONTINUE"], -1, 0, 0, 0, b""))
+
+    def _receive(self) -> int:
+        """The operation of the next MSG_SYNC. OP_FORK on the way: init takes the stage's place."""
+        data = self.socket.recv(MESSAGE.size)
+        assert data, "init is gone without a word"
+        type, op, error, _, value, text = MESSAGE.unpack(data)
+        if type == MESSAGES["MSG_FAILED"]:
+            raise Failed(op, error, text.partition(b"\0")[0].decode())
+        if type == MESSAGES["MSG_FORKED"]:
+            os.waitpid(self.pid, 0)
+            self.pid = value
+            return self._receive()
+        assert type == MESSAGES["MSG_SYNC"]
+        return int(op)
 
     def __exit__(
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None

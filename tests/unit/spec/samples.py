@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from runtime.spec.decode import show
+
 FULL = json.loads((Path(__file__).parent / "data" / "full.json").read_text())
 """Valid, by the schema and by every rule, and has every property that the schema has for Linux."""
 
@@ -41,7 +43,7 @@ def join(path: Any) -> str:
         elif step.isascii() and step.isidentifier():
             text += f".{step}" if text else step
         else:
-            text += f"[{json.dumps(step)}]"
+            text += f"[{show(step)}]"
     return text
 
 

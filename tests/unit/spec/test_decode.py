@@ -51,7 +51,8 @@ def test_top_level() -> None:
     assert spec.hooks.prestart == [
         model.Hook(path="/usr/bin/hook", args=["hook", "one"], env=["A=b"], timeout=3)
     ]
-    assert spec.hooks.create_container == []
+    assert spec.hooks.create_runtime is not None
+    assert spec.hooks.create_runtime[1] == model.Hook(path="/bin/true")
     assert spec.mounts is not None
     ids = [model.LinuxIDMapping(container_id=0, host_id=1000, size=10)]
     assert spec.mounts[2] == model.Mount(
@@ -90,7 +91,7 @@ def test_linux() -> None:
     assert linux.personality == model.LinuxPersonality(domain="LINUX32", flags=[])
     assert linux.time_offsets == {
         "boottime": model.LinuxTimeOffset(secs=-5, nanosecs=7),
-        "monotonic": model.LinuxTimeOffset(secs=3),
+        "monotonic": model.LinuxTimeOffset(secs=3, nanosecs=0),
     }
 
 
@@ -242,7 +243,8 @@ def test_all_problems_at_once() -> None:
 def test_a_document_that_is_no_object() -> None:
     spec, problems = decode_spec([1])
     assert problems == [Problem("", [1], "[1] is a list, not an object")]
-    assert (spec.raw, spec.process) == ({}, None)
+    assert spec.raw == {}
+    assert spec.process is None
 
 
 def test_process_alone_and_its_path() -> None:
