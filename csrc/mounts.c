@@ -2,6 +2,7 @@
  * mounts.c - the mounts of the container: every one is made detached, finished
  * there, and attached to its target through the target's descriptor.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,36 @@ int set_attributes(int tree, uint64_t set, uint64_t clear, bool recursive)
         clear |= MOUNT_ATTR__ATIME;
     struct mount_attr attr = { .attr_set = set, .attr_clr = clear };
     return set || clear ? change(tree, &attr, recursive) : 0;
+}
+
+static const struct {
+    uint64_t attr;
+    const char *word;
+} words[] = {
+    {MOUNT_ATTR_RDONLY, "ro"},         {MOUNT_ATTR_NOSUID, "nosuid"},       {MOUNT_ATTR_NODEV, "nodev"},
+    {MOUNT_ATTR_NOEXEC, "noexec"},     {MOUNT_ATTR_NOATIME, "noatime"},     {MOUNT_ATTR_STRICTATIME, "strictatime"},
+    {MOUNT_ATTR_NODIRATIME, "nodiratime"}, {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+};
+
+/* "set ro, nodev", "clear nosuid", or both; as mount(8) calls them. */
+static void append_words(char *text, size_t size, const char *verb, uint64_t attrs)
+{
+    const char *before = verb;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (attrs & words[i].attr) {
+            size_t used = strlen(text);
+            snprintf(text + used, size - used, "%s%s", before, words[i].word);
+            before = ", ";
+        }
+}
+
+static int attributes_refused(struct init *in, const char *what, uint64_t set, uint64_t clear)
+{
+    char text[160] = "";
+    int error = errno;
+    append_words(text, sizeof text, ": set ", set);
+    append_words(text, sizeof text, ": clear ", clear);
+    return fail(in, error, "%s%s", what, text);
 }
 
 int set_propagation(int tree, uint64_t flags)
@@ -99,8 +130,7 @@ int run_set_attr(struct init *in, const struct op_set_attr *args)
     if (tree < 0)
         return fail(in, EBADF, "change the attributes of a mount: none in the slot");
     if (set_attributes(tree, args->attr_set, args->attr_clr, args->recursive) < 0)
-        return fail(in, errno, "change the attributes of a mount: set %#llx, clear %#llx",
-                    (unsigned long long)args->attr_set, (unsigned long long)args->attr_clr);
+        return attributes_refused(in, "change the attributes of a mount", args->attr_set, args->attr_clr);
     return 0;
 }
 
@@ -109,6 +139,17 @@ static int check_procfs(struct init *in, const struct op_bind *args, int tree, c
     if (!args->must_be_procfs || (is_procfs(tree) && st->st_ino == PROC_ROOT_INO))
         return 0;
     return fail(in, 0, "bind on %s: only a whole procfs may be there", str(in, args->target));
+}
+
+static int set_bind_attributes(struct init *in, const struct op_bind *args, int tree)
+{
+    char what[PATH_MAX];
+    snprintf(what, sizeof what, "bind on %s", str(in, args->target));
+    if (set_attributes(tree, args->attr_set, args->attr_clr, false) < 0)
+        return attributes_refused(in, what, args->attr_set, args->attr_clr);
+    if (set_attributes(tree, args->rec_set, args->rec_clr, true) < 0)
+        return attributes_refused(in, what, args->rec_set, args->rec_clr);
+    return 0;
 }
 
 int run_bind(struct init *in, const struct op_bind *args)
@@ -126,9 +167,8 @@ int run_bind(struct init *in, const struct op_bind *args)
         return fail(in, errno, "make the %s %s to bind on", directory ? "directory" : "file", path);
     if (refuse_root(in, target, path) < 0)
         return -1;
-    if (set_attributes(tree, args->attr_set, args->attr_clr, false) < 0 ||
-        set_attributes(tree, args->rec_set, args->rec_clr, true) < 0)
-        return fail(in, errno, "set the attributes of the bind on %s", path);
+    if (set_bind_attributes(in, args, tree) < 0)
+        return -1;
     if (attach_tree(tree, target) < 0)
         return fail(in, errno, "bind on %s", path);
     return propagate(in, tree, args->propagation, path);

@@ -192,8 +192,9 @@ struct op_open_tree {
  * top of something, stays so for good (mount_namespaces(7), "Restrictions on mount namespaces").
  * OP_HOLD_TREES comes before the user namespace is entered, OP_TAKE_TREES after the new mount
  * namespace; in between the slots are empty and nobody changes the working directory.
+ * `place`: a directory that may be covered for that time and longer: the root file system's path.
  */
-struct op_hold_trees { u64_t unused; };
+struct op_hold_trees { str_t place; };
 struct op_take_trees { u64_t unused; };
 
 /* open(2) of a namespace file; `type` (CLONE_NEW*) is checked by ioctl_ns(2) NS_GET_NSTYPE. */

@@ -25,16 +25,16 @@ static bool is_tree(const struct init *in, uint64_t slot)
     return in->trees[slot / 64] >> slot % 64 & 1;
 }
 
-/* An empty tmpfs on top of "/": out of every path's way, and the working directory. */
-static int enter_scratch(struct init *in)
+/* Not on "/", which a process must have as its root to be allowed a user namespace. */
+static int enter_scratch(struct init *in, const char *place)
 {
-    cleanup_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
     cleanup_close int context = raw_fsopen("tmpfs", FSOPEN_CLOEXEC);
-    if (root < 0 || context < 0 || raw_fsconfig(context, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
+    if (target < 0 || context < 0 || raw_fsconfig(context, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
         raw_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return fail(in, errno, "make a tmpfs to hold mount trees");
     cleanup_close int tree = raw_fsmount(context, FSMOUNT_CLOEXEC, 0);
-    if (tree < 0 || attach_tree(tree, root) < 0 || fchdir(tree) < 0)
+    if (tree < 0 || attach_tree(tree, target) < 0 || fchdir(tree) < 0)
         return fail(in, errno, "attach a tmpfs to hold mount trees");
     return 0;
 }
@@ -64,12 +64,11 @@ static int hold(struct init *in, slot_t slot)
 
 int run_hold_trees(struct init *in, const struct op_hold_trees *args)
 {
-    (void)args;
     if (unshare(CLONE_NEWNS) < 0)
         return fail(in, errno, "create a mount namespace to hold mount trees");
     if (raw_mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
         return fail(in, errno, "make / a slave to hold mount trees");
-    if (enter_scratch(in) < 0)
+    if (enter_scratch(in, str(in, args->place)) < 0)
         return -1;
     for (uint64_t i = 0; i < SLOT_MAX; i++)
         if (is_tree(in, i) && in->slot[i] >= 0 && hold(in, (slot_t){i}) < 0)

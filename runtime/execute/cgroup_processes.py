@@ -7,7 +7,7 @@ import os
 import time
 
 from runtime.errors import KernelError
-from runtime.execute.cgroupfs import read, write
+from runtime.execute.cgroupfs import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,16 +95,30 @@ def _read_all(path: str) -> bytes:
 
 def kill(cgroups: Sequence[Cgroup], signal: int) -> None:
     """See cgroupfs.kill."""
-    if signal == SIGKILL:
-        for controllers, path in cgroups:
-            if not controllers:
-                try:
-                    write(f"{path}/cgroup.kill", b"1")
-                except OSError:
-                    pass
+    killed = signal == SIGKILL and _kill_unified(cgroups)
     inside = pids(cgroups)
-    if inside:
+    if not inside:
+        return
+    if killed:
+        # all of them are dying; v1 must let them, and may have some that left the unified cgroup
+        from runtime.execute.cgroup_freezer import thaw
+
+        _signal_each(cgroups, inside, signal)
+        thaw(cgroups)
+    else:
         _signal_frozen(cgroups, inside, signal)
+
+
+def _kill_unified(cgroups: Sequence[Cgroup]) -> bool:
+    """v2 has a file for it, which no fork escapes (Linux 5.14)."""
+    for controllers, path in cgroups:
+        if not controllers:
+            try:
+                write(f"{path}/cgroup.kill", b"1")
+                return True
+            except OSError:
+                pass
+    return False
 
 
 def _signal_frozen(cgroups: Sequence[Cgroup], inside: list[int], signal: int) -> None:
@@ -117,8 +131,8 @@ def _signal_frozen(cgroups: Sequence[Cgroup], inside: list[int], signal: int) ->
         if not was_frozen and (len(inside) > 1 or signal == SIGKILL):
             freeze(cgroups)
             inside = pids(cgroups)
-    except (KernelError, OSError):
-        # without a freezer (rootless): what forks meanwhile is seen in the next round
+    except KernelError:
+        # no freezer (rootless), or one that waits for a device: what is forked meanwhile is seen later
         pass
     try:
         _signal_each(cgroups, inside, signal)
@@ -148,12 +162,18 @@ def _signal_each(cgroups: Sequence[Cgroup], inside: list[int], signal: int) -> N
 
 def remove(cgroups: Sequence[Cgroup]) -> None:
     """See cgroupfs.remove."""
-    left = [path for _, path in cgroups if not _removed(path)]
-    if left and not _until(lambda: all([_removed(path) for path in left]), REMOVE_TIMEOUT):
-        path = next(path for path in left if os.path.exists(path))
+    left = [path for _, path in cgroups]
+    if not _until(lambda: _all_removed(left), REMOVE_TIMEOUT):
+        path = left[0]
         inside = ", ".join([str(pid) for pid in _pids_below(path)])
         detail = f"processes {inside} do not end" if inside else ""
         raise KernelError(f"remove cgroup {path}", errno.EBUSY, "", detail, "try again later")
+
+
+def _all_removed(left: list[str]) -> bool:
+    """Remove those that can be; `left` then is what remains."""
+    left[:] = [path for path in left if not _removed(path)]
+    return not left
 
 
 def _removed(path: str) -> bool:

@@ -154,13 +154,19 @@ def _enable(file: str, names: list[bytes]) -> None:
 # limited
 
 
-def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
-    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError.
+def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op], undo: bool = False) -> None:
+    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError;
+    with `undo` the values from before are then back in their places.
 
     Values may constrain each other (a memory limit and that of memory and swap together, a quota and
     its burst), so that the right order depends on what is there already: what the kernel refuses as
     invalid is tried again after the rest.
     """
+    if undo:
+        from runtime.execute.cgroup_update import update
+
+        update(cgroups, ops)
+        return
     where = {name: path for controllers, path in cgroups for name in controllers or ("",)}
     postponed: list[Op] = []
     for op in ops:
@@ -217,6 +223,12 @@ def join(cgroups: Sequence[Cgroup], pid: int, skip_unified: bool = False, init: 
             from runtime.execute.cgroup_errors import join_after_all
 
             join_after_all(path, pid, err, init if not controllers else 0)
+
+
+def join_exec(cgroups: Sequence[Cgroup], pid: int, init: int = 0) -> None:
+    """:func:`join` for another process of a container that runs; where it has no cgroup (rootless,
+    without permission) there is none to enter."""
+    join([cgroup for cgroup in cgroups if os.path.isdir(cgroup[1])], pid, False, init)
 
 
 def open_unified(cgroups: Sequence[Cgroup], init: int = 0) -> int:
@@ -302,13 +314,6 @@ def stats(cgroups: Sequence[Cgroup]) -> dict[str, Any]:
     from runtime.execute.cgroup_stats import stats as do
 
     return do(cgroups)
-
-
-def update(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
-    """:func:`apply` for a container that exists: on failure the old values are put back."""
-    from runtime.execute.cgroup_update import update as do
-
-    do(cgroups, ops)
 
 
 def current_limits(cgroups: Sequence[Cgroup]) -> dict[str, int]:

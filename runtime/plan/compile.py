@@ -4,7 +4,7 @@ Every line below is a step, in the order that the kernel demands; each step is a
 module of its subject.  Nothing here makes a system call or opens a file.
 
 Where a container's user namespace differs from the caller's, bind sources are opened before it is
-entered, since its root may not be able to reach them.
+entered, since its root may not be able to reach them, and held until its mount namespace is there.
 """
 
 from __future__ import annotations
@@ -97,10 +97,12 @@ def _stage(c: Container, p: Payload) -> list[Op]:
         *(_not_dumpable() if c.privileged else []),
         *namespaces.open_paths(c),
         *(_open_trees(c) if c.trees_early else []),
+        *_hold_trees(c),
         *namespaces.join(c),
         *namespaces.unshare_user(c),
         *([] if c.privileged else _not_dumpable()),
         *namespaces.unshare_rest(c),
+        *_take_trees(c),
         *namespaces.time_offsets(c),
         *([] if c.trees_early else _open_trees(c)),
         *_fork(),
@@ -175,6 +177,15 @@ def _not_dumpable(cause: str = "(create)") -> list[Op]:
 
 def _open_trees(c: Container) -> list[Op]:
     return [*rootfs.open_tree(c), *mounts.open_trees(c), *devices.open_trees(c)]
+
+
+def _hold_trees(c: Container) -> list[Op]:
+    """What the caller has mounted read-only must not become writable by root of a user namespace."""
+    return [Op("hold_trees", c.namespaces.cause("user"), place=c.rootfs)] if c.holds_trees else []
+
+
+def _take_trees(c: Container) -> list[Op]:
+    return [Op("take_trees", c.namespaces.cause("mount"))] if c.holds_trees else []
 
 
 def _fork() -> list[Op]:

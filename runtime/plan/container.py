@@ -59,6 +59,11 @@ class Container:
         self.mounts: list[PlannedMount] = plan_mounts(self)
 
     @property
+    def holds_trees(self) -> bool:
+        """Whether the trees go with the stage into a mount namespace of another user namespace."""
+        return self.trees_early and self.namespaces.own("user") and "mount" in self.namespaces.new
+
+    @property
     def own_mounts(self) -> bool:
         """Whether the container has a mount namespace of its own, new or joined."""
         return self.namespaces.own("mount")

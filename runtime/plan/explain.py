@@ -214,6 +214,8 @@ def _value(op: Op, name: str, value: Any) -> str:
 _PHRASES = {
     "oom_score_adj": "set oom_score_adj to {value}",
     "open_tree": "open the mount tree of {source}",
+    "hold_trees": "hold the mount trees on {place}",
+    "take_trees": "take the mount trees back",
     "open_namespace": "open namespace {path}",
     "setns": "join {type}",
     "unshare": "unshare {flags}",

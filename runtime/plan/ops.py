@@ -32,7 +32,7 @@ INIT_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("userns", "slot"),
         ("userns_recursive", "u64"),
     ),
-    "hold_trees": (),
+    "hold_trees": (("place", "str"),),
     "take_trees": (),
     "open_namespace": (("ns", "slot"), ("path", "str"), ("type", "u64")),
     "setns": (("ns", "slot"), ("type", "u64")),

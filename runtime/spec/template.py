@@ -27,19 +27,19 @@ _READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
 
 
 def default_config(
-    cgroup_namespace: bool = False, rootless_ids: tuple[int, int] | None = None
+    rootless: bool = False, cgroup_v2: bool = False, uid: int = 0, gid: int = 0
 ) -> dict[str, Any]:
     """The config as a JSON object.
 
-    cgroup_namespace: the host has cgroup v2 only, so that a cgroup namespace is of use;
-    rootless_ids: the caller's uid and gid, for a container that its user can run.
+    rootless: for a container that the user uid, gid can run;
+    cgroup_v2: the host has cgroup v2 only, so that a cgroup namespace is of use.
     """
     config = {
         "ociVersion": "1.3.0",
         "process": _process(),
         "root": {"path": "rootfs", "readonly": True},
         "hostname": "planc",
-        "mounts": _mounts(rootless_ids is not None),
+        "mounts": _mounts(rootless),
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
@@ -47,10 +47,10 @@ def default_config(
             "readonlyPaths": list(_READONLY_PATHS),
         },
     }
-    if cgroup_namespace:
+    if cgroup_v2:
         config["linux"]["namespaces"].append({"type": "cgroup"})  # type: ignore[index]
-    if rootless_ids is not None:
-        config["linux"] = _rootless(config["linux"], *rootless_ids)
+    if rootless:
+        config["linux"] = _rootless(config["linux"], uid, gid)
     return config
 
 

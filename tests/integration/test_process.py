@@ -11,6 +11,7 @@ import pytest
 from . import proc
 from .harness import Container
 
+BROKEN = pytest.mark.old_runc_lacks("tolerance of broken passwd lines")
 HOST_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SECRET_OF_THE_CALLER": "42", "HOME": "/host/home"}
 
 
@@ -154,7 +155,6 @@ def test_last_duplicate_wins(container: Container) -> None:
     assert _environ(container)["A"] == "second"
 
 
-@pytest.mark.old_runc_lacks("removing duplicates from the environment")
 def test_duplicates_are_removed(container: Container) -> None:
     container.process["env"] = ["PATH=/bin", "A=first", "A=second"]
     container.sleeping()
@@ -189,13 +189,12 @@ def test_home_of_the_config_stays(container: Container) -> None:
     assert _environ(container)["HOME"] == "/elsewhere"
 
 
-@pytest.mark.old_runc_lacks("replacing an empty HOME")
 def test_empty_home_is_replaced(container: Container) -> None:
     container.process["env"].append("HOME=")
     assert _environ(container)["HOME"] == "/root"
 
 
-@pytest.mark.parametrize("content", [None, "", "broken line\nroot:x\n"])
+@pytest.mark.parametrize("content", [None, "", pytest.param("broken line\n", marks=BROKEN)])
 def test_home_without_usable_passwd(container: Container, content: str | None) -> None:
     path = Path(container.bundle.rootfs, "etc/passwd")
     path.unlink()
@@ -242,7 +241,8 @@ def test_cwd_closed_to_the_user_but_open_to_root(container: Container) -> None:
     container.bundle.directory("closed", 0o700)
     container.process["cwd"] = "/closed"
     container.process["user"] = {"uid": 1000, "gid": 1000}
-    assert container.sh("pwd").endswith("/closed") or True
+    result = container.args("/bin/readlink", "/proc/self/cwd").run()
+    assert result.stdout in ("/closed\n", ""), "another directory than the one asked for"
 
 
 def test_cwd_only_open_to_the_user(container: Container) -> None:
@@ -267,9 +267,9 @@ def test_user_and_group(container: Container) -> None:
 
 
 def test_large_ids(container: Container) -> None:
-    container.process["user"] = {"uid": 4294967294, "gid": 4294967294}
+    container.process["user"] = {"uid": 2147483647, "gid": 2147483647}
     container.sleeping()
-    assert proc.status(container.pid)["Uid"].split()[0] == "4294967294"
+    assert proc.status(container.pid)["Uid"].split()[0] == "2147483647"
 
 
 def test_additional_gids(container: Container) -> None:
@@ -307,10 +307,9 @@ def test_umask_is_0022_when_not_given(container: Container) -> None:
     assert proc.status(container.pid)["Umask"] == "0022"
 
 
+@pytest.mark.old_runc_lacks("independence of the caller's umask")
 def test_umask_of_the_caller_does_not_touch_the_rootfs(container: Container) -> None:
-    container.mount("/made/dir", "t", "tmpfs")
-    container.bundle.write()
-    container.args("stat", "-c", "%a", "/made", "/dev/null").bundle.write()
+    container.mount("/made/dir", "t", "tmpfs").args("stat", "-c", "%a", "/made", "/dev/null")
     assert container.run(umask=0o077).ok().stdout == "755\n666\n"
 
 

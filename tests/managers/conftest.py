@@ -34,6 +34,12 @@ def need(what: str, present: object) -> None:
         pytest.skip(f"this machine lacks {what}")
 
 
+def need_all_capabilities(machine: Machine) -> None:
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    missing = ~int(machine.status(1, "CapBnd"), 16) & ((1 << last + 1) - 1)
+    need(f"capabilities for root (mask {missing:#x}; 0x1000000 is CAP_SYS_RESOURCE)", not missing)
+
+
 @pytest.fixture(scope="session")
 def runtime() -> str:
     """Absolute path of the runtime under test."""

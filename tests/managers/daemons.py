@@ -205,7 +205,8 @@ def write_containers_config(machine: Machine, directory: Path) -> dict[str, str]
     (directory / "containers.conf").write_text(
         f"[containers]\ndefault_ulimits = [{limits}]\n"
         '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-        f'runtime_supports_json = ["runc", "crun"]\n'
+        'runtime_supports_json = ["runc", "crun"]\n'
+        f'infra_image = "{image.NAME}"\ninfra_command = "/bin/sleep 100000"\n'
     )
     return {"CONTAINERS_CONF": str(directory / "containers.conf")}
 

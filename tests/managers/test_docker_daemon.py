@@ -66,8 +66,8 @@ def test_live_restore(engine: Callable[..., Docker]) -> None:
 
 def test_containers_end_with_the_daemon_and_restart_with_it(engine: Callable[..., Docker]) -> None:
     docker = engine("ends")
-    docker("run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000")
-    docker("run", "-d", "--name", "d1", IMAGE, "sleep", "1000")
+    docker("run", "-d", "--name", "c1", "--restart", "always", "--init", IMAGE, "sleep", "1000")
+    docker("run", "-d", "--name", "d1", "--init", IMAGE, "sleep", "1000")
     pid = docker.pid("c1")
     docker.stop()
     assert not docker.machine.proc(pid, "stat").exists()
@@ -76,15 +76,9 @@ def test_containers_end_with_the_daemon_and_restart_with_it(engine: Callable[...
     assert docker.inspect("d1", "{{.State.Status}}") == "exited"
 
 
-def test_runtime_arguments_come_first(engine: Callable[..., Docker]) -> None:
-    runtime = engine.__self__.runtime if hasattr(engine, "__self__") else None
-    assert runtime is None
-    docker = engine("args", default_runtime="planc")
-    log = docker.machine.dir / "args-runtime.log"
-    extra = {"path": docker.machine.runtime, "runtimeArgs": ["--debug", "--log-format", "text"]}
-    docker.stop()
-    docker.settings["runtimes"] = {"planc": extra}
-    docker.start(load=False)
+def test_runtime_arguments(engine: Callable[..., Docker], runtime: str) -> None:
+    """dockerd hands them over through a shell script of its own, before the shim's own flags."""
+    docker = engine("args", runtimes={"planc": {"path": runtime, "runtimeArgs": ["--debug"]}})
     assert docker("run", "--rm", IMAGE, "echo", "hi").out == "hi"
-    assert json.loads(docker("info", "-f", "{{json .Runtimes}}").out)["planc"]["runtimeArgs"] == extra["runtimeArgs"]
-    assert not log.exists()
+    assert json.loads(docker("info", "-f", "{{json .Runtimes}}").out)["planc"]["runtimeArgs"] == ["--debug"]
+    assert "/no/such" in docker("run", "--rm", IMAGE, "/no/such", code=127).err

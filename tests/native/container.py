@@ -26,7 +26,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC = 1, 2, 4, 8, 4096, 1
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 MS_REMOUNT = 32
 RDONLY, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8
-NOATIME, STRICTATIME, NODIRATIME = 0x10, 0x20, 0x80
+NOATIME, STRICTATIME, NODIRATIME, NOSYMFOLLOW = 0x10, 0x20, 0x80, 0x200000
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
 
 
@@ -35,6 +35,12 @@ def mount(source: str | None, target: str, type: str | None = None, flags: int =
     args = [None if s is None else os.fsencode(s) for s in (source, target, type)]
     if LIBC.mount(*args, ctypes.c_ulong(flags), None if data is None else data.encode()) < 0:
         raise OSError(ctypes.get_errno(), f"mount {type} on {target}: {os.strerror(ctypes.get_errno())}")
+
+
+def umount(target: str) -> None:
+    """umount2(2), lazily."""
+    if LIBC.umount2(os.fsencode(target), 2) < 0:
+        raise OSError(ctypes.get_errno(), f"umount {target}: {os.strerror(ctypes.get_errno())}")
 
 
 def private_namespace() -> None:

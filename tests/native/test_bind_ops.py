@@ -30,6 +30,7 @@ from .container import (
     NOATIME,
     NODEV,
     NOEXEC,
+    NOSYMFOLLOW,
     NOSUID,
     PIVOT,
     RDONLY,
@@ -39,6 +40,7 @@ from .container import (
     failure,
     in_namespaces_of,
     mount,
+    umount,
 )
 
 SYNC: Operation = ("sync", {})
@@ -239,7 +241,7 @@ def in_user_namespace(rootfs: Path, opened: list[Operation], *, flags: int = 0) 
     """Trees are opened by the stage, in the caller's namespaces; then a user namespace is entered."""
     slave, tree, attached = attach(rootfs)
     unshare: Operation = ("unshare", {"flags": CLONE_NEWUSER | CLONE_NEWNS | flags})
-    hold: Operation = ("hold_trees", {})
+    hold: Operation = ("hold_trees", {"place": rootfs})
     take: Operation = ("take_trees", {})
     return [tree, *opened, hold, unshare, SYNC, ("become_root", {}), take, slave, attached]
 
@@ -251,6 +253,8 @@ def test_trees_opened_before_the_user_namespace(rootfs: Path, source: Path) -> N
     with Container(ops, setup=lambda: submount(source, MS_NOEXEC), on_sync=[write_maps]) as container:
         assert container.inside("/x/file").read_text() == "content"
         seen = {m.path: m.options for m in container.mounts()}
+        assert in_namespaces_of(container.pid, lambda: umount("/x/sub")) == errno.EINVAL
+        assert in_namespaces_of(container.pid, lambda: umount("/x")) == 0
     assert seen == {"/": ["rw", "relatime"], "/x": ["ro", "relatime"], "/x/sub": ["rw", "noexec", "relatime"]}
 
 
@@ -265,12 +269,12 @@ def test_sysfs_without_an_own_network(rootfs: Path) -> None:
     tree: Operation = ("open_tree", {"tree": "sys", "source": "/sys", "recursive": 1, "propagation": MS_SLAVE})
     failed = failure([*in_user_namespace(rootfs, [tree]), sysfs()], on_sync=[write_maps])
     assert (failed.error, failed.text) == (errno.EPERM, "mount sysfs on /sys")
-    late: Operation = ("set_attr", {"mount": "kept", "attr_set": NOATIME})
+    late: Operation = ("set_attr", {"mount": "kept", "attr_set": NOSYMFOLLOW})
     ops = [*in_user_namespace(rootfs, [tree]), sysfs(fallback="sys", mount="kept"), PIVOT, late]
     with Container(ops, on_sync=[write_maps]) as container:
         seen = container.mount_at("/sys")
         assert seen.type == "sysfs"
-        assert {"ro", "nosuid", "nodev", "noexec", "noatime"} <= set(seen.options)
+        assert {"ro", "nosuid", "nodev", "noexec", "nosymfollow"} <= set(seen.options)
         below = [m for m in container.mounts() if m.path.startswith("/sys/")]
         assert below and all("ro" in m.options and "nosuid" in m.options for m in below)
 
@@ -305,6 +309,13 @@ def test_procfs_under_a_masked_one(rootfs: Path) -> None:
     failed = failure(ops, setup=setup, on_sync=[write_maps])
     assert failed.error == errno.EPERM
     assert failed.text.startswith("mount proc on /proc")
+
+
+def test_access_times_of_the_caller_are_locked(rootfs: Path, source: Path) -> None:
+    os.chown(rootfs, 100000, 100000)
+    tree, attached = bind(source, "/x", attr_set=NOATIME | NODEV)
+    failed = failure([*in_user_namespace(rootfs, [tree]), attached], on_sync=[write_maps])
+    assert (failed.error, failed.text) == (errno.EPERM, "bind on /x: set nodev, noatime")
 
 
 def test_root_of_the_user_namespace_and_a_read_only_mount_of_the_host(rootfs: Path, source: Path) -> None:

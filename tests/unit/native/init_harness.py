@@ -22,8 +22,10 @@ Operation = tuple[str, Mapping[str, object]]
 
 def fields_of(code: str) -> list[tuple[str, str]]:
     """Names and kinds of the arguments of operation `code`, from the compiled header."""
+    numbers = {"uint64_t": "u64", "int64_t": "i64"}
     fields = ffi.typeof(f"struct op_{code}").fields
-    return [(name, field.type.cname.removesuffix("_t")) for name, field in fields]
+    names = [(name, field.type.cname) for name, field in fields]
+    return [(name, numbers.get(kind) or kind.removesuffix("_t")) for name, kind in names]
 
 
 class Blob:

@@ -138,7 +138,7 @@ def mutations(draw: st.DrawFn) -> Any:
     return config
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutations())
 def test_what_the_schema_refuses_is_reported_at_the_same_path(config: Any) -> None:
     found = {problem.path for problem in refused_by_planc(config)}
@@ -148,10 +148,10 @@ def test_what_the_schema_refuses_is_reported_at_the_same_path(config: Any) -> No
         assert path in found, f"{path} is not among {sorted(found)}"
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutations())
 def test_what_the_schema_accepts_is_decoded(config: Any) -> None:
-    if refused_by_schema(config):
+    if not validator().is_valid(config):
         return
     for problem in decode_spec(config)[1]:
         # the schema has a pattern for keys that leaves out the empty one and newlines
@@ -304,7 +304,7 @@ def test_unknown_properties_are_ignored(path: str, data: st.DataObject) -> None:
     assert refused_by_planc(config) == []
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(JSON_VALUES | mutations())
 def test_no_config_whatever_is_more_than_a_problem(config: Any) -> None:
     """Never an exception, and every line is one line of printable text."""

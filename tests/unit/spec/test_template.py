@@ -16,12 +16,12 @@ def kinds(config: dict[str, object]) -> list[str]:
 
 
 def test_it_is_valid() -> None:
-    for rootless_ids in (None, (1000, 100)):
-        for cgroup_namespace in (False, True):
-            config = default_config(cgroup_namespace, rootless_ids)
+    for rootless in (False, True):
+        for cgroup_v2 in (False, True):
+            config = default_config(rootless, cgroup_v2, 1000, 100)
             assert list(validator().iter_errors(config)) == []
             spec, problems = decode_spec(config)
-            assert problems + validate(spec, rootless=rootless_ids is not None) == []
+            assert problems + validate(spec, rootless=rootless) == []
             assert spec.warnings == []
 
 
@@ -49,11 +49,11 @@ def test_the_container() -> None:
     ]
     assert config["linux"]["resources"] == {"devices": [{"allow": False, "access": "rwm"}]}
     assert kinds(config) == ["pid", "network", "ipc", "uts", "mount"]
-    assert kinds(default_config(cgroup_namespace=True)) == ["pid", "network", "ipc", "uts", "mount", "cgroup"]
+    assert kinds(default_config(cgroup_v2=True)) == ["pid", "network", "ipc", "uts", "mount", "cgroup"]
 
 
 def test_rootless() -> None:
-    config = default_config(rootless_ids=(1000, 100))
+    config = default_config(rootless=True, uid=1000, gid=100)
     assert kinds(config) == ["pid", "ipc", "uts", "mount", "user"]
     linux = config["linux"]
     assert linux["uidMappings"] == [{"containerID": 0, "hostID": 1000, "size": 1}]
