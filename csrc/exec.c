@@ -6,11 +6,13 @@
 #include "raw.h"
 
 /* What the payload, or its path of /proc/self/fd/N/..., must not reach, is closed and not merely marked. */
-static void release(struct init *in, slot_t keep1, slot_t keep2)
+static void release(struct init *in)
 {
-    for (uint64_t i = 0; i < SLOT_MAX; i++)
-        if (in->slot[i] >= 0 && i != keep1.index && i != keep2.index)
+    for (uint64_t i = 0; i < SLOT_MAX; i++) {
+        bool kept = in->wait && (i == in->wait->fifo.index || i == in->wait->status.index);
+        if (in->slot[i] >= 0 && !kept)
             slot_put(in, (slot_t){i}, -1);
+    }
     if (in->root >= 0)
         close(in->root);
     in->root = -1;
@@ -19,9 +21,10 @@ static void release(struct init *in, slot_t keep1, slot_t keep2)
 int run_done(struct init *in, const struct op_done *args)
 {
     (void)args;
+    release(in);
     if (send_message(in->sync, MSG_DONE, in->op, 0, 0, NULL) < 0)
         _exit(1); /* planc is gone: nobody wants this container */
-    if (in->waits) {
+    if (in->wait) {
         close(in->sync);
         in->sync = -1;
     }
@@ -33,7 +36,6 @@ int run_wait_start(struct init *in, const struct op_wait_start *args)
     char byte;
     ssize_t n;
 
-    release(in, args->fifo, args->status);
     in->status = slot_get(in, args->status);
     do
         n = read(slot_get(in, args->fifo), &byte, 1);
@@ -52,8 +54,6 @@ int run_exec(struct init *in, const struct op_exec *args)
 
     if (!in->executable)
         return fail(in, EINVAL, "exec without an executable");
-    if (!in->waits)
-        release(in, (slot_t){SLOT_NONE}, (slot_t){SLOT_NONE});
     if (!in->confined)
         raw_close_range(3 + in->header->keep_fds, ~0u, CLOSE_RANGE_CLOEXEC);
     execve(in->executable, (char **)argv, (char **)env);

@@ -18,7 +18,7 @@
 #include "scope.h"
 
 #define KEPT 500 /* bytes of output that go into a failure's text */
-#define DRAIN 64 /* reads after the hook's end: a grandchild may write for ever */
+#define DRAIN 256 /* reads after its end: a full pipe, but a grandchild may write for ever */
 
 struct hook {
     const char *path;

@@ -18,7 +18,7 @@ struct init {
                                      after OP_PIVOT_ROOT it is the new "/" */
     uint64_t trees[SLOT_MAX / 64]; /* slots that OP_OPEN_TREE has filled, a bit each */
     int op;                       /* index in the plan of the operation being run, -1: none */
-    bool waits;                   /* the plan has an OP_WAIT_START */
+    const struct op_wait_start *wait; /* the plan's, NULL: it has none */
     bool confined;                /* the seccomp filter is loaded: as few system calls as possible from here */
     const char **env;             /* set by OP_ENVIRONMENT, NULL-terminated */
     const char *executable;       /* set by OP_FIND_EXECUTABLE */
@@ -58,6 +58,7 @@ void die(struct init *in, int error, const char *format, ...) __attribute__((for
 #define OPERATION(name) int run_##name(struct init *in, const struct op_##name *args)
 OPERATION(sync);
 OPERATION(oom_score_adj);
+OPERATION(enter_cgroups);
 OPERATION(dumpable);
 OPERATION(open_tree);
 OPERATION(hold_trees);

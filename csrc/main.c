@@ -17,6 +17,7 @@
 #define OPERATIONS(X) \
     X(OP_SYNC, sync) \
     X(OP_OOM_SCORE_ADJ, oom_score_adj) \
+    X(OP_ENTER_CGROUPS, enter_cgroups) \
     X(OP_DUMPABLE, dumpable) \
     X(OP_OPEN_TREE, open_tree) \
     X(OP_HOLD_TREES, hold_trees) \
@@ -98,7 +99,8 @@ static int check_operations(struct init *in)
         if ((end - at) / sizeof(uint64_t) < op->args)
             return fail(in, 0, "malformed plan: arguments of operation %u out of bounds", i);
         at += op->args * sizeof(uint64_t);
-        in->waits |= op->code == OP_WAIT_START;
+        if (op->code == OP_WAIT_START)
+            in->wait = (const void *)(op + 1);
     }
     return 0;
 }
@@ -121,11 +123,10 @@ static int child_main(struct init *in)
 /* What Python, or planc's caller, ignored or blocked is no business of the container's. */
 static void reset_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     for (int i = 1; i < NSIG; i++)
-        sigaction(i, &action, NULL);
+        raw_default_action(i);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

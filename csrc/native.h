@@ -106,6 +106,7 @@ enum plan_opcode {
     OP_SYNC = 1,
     /* stage: the caller's namespaces */
     OP_OOM_SCORE_ADJ,
+    OP_ENTER_CGROUPS,
     OP_DUMPABLE,
     OP_OPEN_TREE,
     OP_HOLD_TREES,
@@ -164,6 +165,9 @@ enum plan_opcode {
 
 /* Your turn, runtime: MSG_SYNC, then wait for MSG_CONTINUE. */
 struct op_sync { u64_t unused; };
+
+/* cgroups(7) version 1: write "0" to each `tasks` file. The stage has one thread. */
+struct op_enter_cgroups { strv_t tasks; };
 
 /* /proc/self/oom_score_adj, proc(5). */
 struct op_oom_score_adj { i64_t value; };

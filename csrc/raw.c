@@ -2,6 +2,7 @@
 #include "raw.h"
 
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,6 +66,13 @@ pid_t raw_fork(uint64_t flags, int exit_signal)
 int raw_close_range(unsigned first, unsigned last, unsigned flags)
 {
     return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+int raw_default_action(int signal)
+{
+    /* the kernel's struct, all zero, is SIG_DFL without flags; no architecture's is larger */
+    static const uint64_t action[8];
+    return (int)syscall(SYS_rt_sigaction, signal, action, NULL, (size_t)_NSIG / 8);
 }
 
 int raw_pidfd_open(pid_t pid, unsigned flags)

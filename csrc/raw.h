@@ -61,6 +61,8 @@ int raw_pivot_root(const char *new_root, const char *put_old);
 /* fork(2) with clone3(2) flags: no CLONE_VM, the child goes on with a copy of the caller's stack. */
 pid_t raw_fork(uint64_t flags, int exit_signal);
 int raw_close_range(unsigned first, unsigned last, unsigned flags);
+/* SIG_DFL for a signal, those included that the C library keeps for itself and its sigaction(2) refuses. */
+int raw_default_action(int signal);
 int raw_pidfd_open(pid_t pid, unsigned flags);
 int raw_pidfd_send_signal(int pidfd, int signal);
 

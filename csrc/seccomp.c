@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -22,7 +23,10 @@
 
 #define NOTHING_YET (-2)
 
-/* The helper. It never returns, and holds nothing after its end: init's table of descriptors is the only one. */
+/*
+ * The helper. It never returns. A table of descriptors of its own before it speaks: init may close
+ * what it likes from then on, and knows by the pipe of load_notifying() when the helper is gone.
+ */
 static void send_listener(struct init *in, atomic_int *listener, pid_t init)
 {
     const struct timespec pause = {.tv_nsec = 50 * 1000};
@@ -35,9 +39,20 @@ static void send_listener(struct init *in, atomic_int *listener, pid_t init)
             _exit(1);
         nanosleep(&pause, NULL);
     }
-    if (fd >= 0 && send_fd(in->sync, fd, &m, sizeof m) < 0)
+    if (fd >= 0 && (unshare(CLONE_FILES) < 0 || send_fd(in->sync, fd, &m, sizeof m) < 0))
         send_message(in->sync, MSG_FAILED, in->op, errno, 0, "send the seccomp notify descriptor");
     _exit(0);
+}
+
+/* The payload is to find no child that it did not make. */
+static void wait_for_end(int *gate)
+{
+    char byte;
+
+    close(gate[1]);
+    while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
+        continue;
+    close(gate[0]);
 }
 
 static int load_notifying(struct init *in, const struct sock_fprog *program, unsigned flags)
@@ -46,8 +61,9 @@ static int load_notifying(struct init *in, const struct sock_fprog *program, uns
     struct sigaction no_zombie = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
     atomic_int *listener = mmap(NULL, sizeof *listener, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t init = getpid();
+    int gate[2];
 
-    if (listener == MAP_FAILED)
+    if (listener == MAP_FAILED || pipe2(gate, O_CLOEXEC) < 0)
         return fail(in, errno, "seccomp helper");
     atomic_store(listener, NOTHING_YET);
     sigaction(SIGCHLD, &no_zombie, NULL);
@@ -62,7 +78,11 @@ static int load_notifying(struct init *in, const struct sock_fprog *program, uns
     atomic_store(listener, fd);
     if (fd < 0)
         return fail(in, error, "load the seccomp filter");
-    return wait_continue(in);
+    if (wait_continue(in) < 0)
+        return -1;
+    close(fd); /* the agent's alone: when it dies, what it should answer fails */
+    wait_for_end(gate);
+    return 0;
 }
 
 int run_seccomp(struct init *in, const struct op_seccomp *args)

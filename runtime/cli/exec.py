@@ -87,7 +87,8 @@ def plan_exec(context: Context, record: Record, spec: Spec, process: Process, re
         raise UsageError("--process-label and --apparmor: planc 0.1 does not support LSM labels yet")
     request.keep_fds, _ = passed_on(context.options["preserve_fds"])
     options = ExecOptions(keep_fds=request.keep_fds, pidfd_socket=request.pidfd_socket)
-    plan = compile_exec(process, ExecTarget(id=record.id, spec=spec), read_host(), options)
+    target = ExecTarget(id=record.id, spec=spec, cgroups=request.cgroups, rootless=record.rootless)
+    plan = compile_exec(process, target, read_host(), options)
     if context.debug:
         from runtime.plan.explain import explain_lines
 

@@ -36,23 +36,21 @@ def refuse_used(cgroup: Cgroup, pointer: str) -> None:
 
 
 def pids(cgroups: Sequence[Cgroup]) -> list[int]:
-    """See cgroupfs.pids. One hierarchy tells; those that do not know processes of others come last."""
-    for _, path in _by_trust(cgroups):
-        if os.path.isdir(path):
-            return sorted(set(_pids_below(path)))
-    return []
+    """See cgroupfs.pids."""
+    for wanted in ("freezer", "devices", "pids", ""):
+        for controllers, path in cgroups:
+            if wanted in (controllers or ("",)) and os.path.isdir(path):
+                return sorted(set(_pids_below(path)))
+    return pids_of_any(cgroups)
 
 
-def _by_trust(cgroups: Sequence[Cgroup]) -> list[Cgroup]:
-    """Those first in which processes are surely: a container may be given some of the others to manage."""
-    order = ("freezer", "devices", "pids", "memory")
-    ranked = []
-    for index, cgroup in enumerate(cgroups):
-        controllers = cgroup[0] or ("",)
-        rank = min([order.index(name) if name in order else len(order) for name in controllers])
-        ranked.append((rank, index, cgroup))
-    ranked.sort(key=lambda entry: entry[:2])
-    return [cgroup for _, _, cgroup in ranked]
+def pids_of_any(cgroups: Sequence[Cgroup]) -> list[int]:
+    """The processes that are in one of the cgroups: a child of one that was entering them may have
+    missed the last."""
+    found: set[int] = set()
+    for _, path in cgroups:
+        found.update(_pids_below(path))
+    return sorted(found)
 
 
 def _directories(path: str) -> Iterator[str]:
@@ -96,7 +94,7 @@ def _read_all(path: str) -> bytes:
 def kill(cgroups: Sequence[Cgroup], signal: int) -> None:
     """See cgroupfs.kill."""
     killed = signal == SIGKILL and _kill_unified(cgroups)
-    inside = pids(cgroups)
+    inside = pids_of_any(cgroups)
     if not inside:
         return
     if killed:
@@ -130,7 +128,7 @@ def _signal_frozen(cgroups: Sequence[Cgroup], inside: list[int], signal: int) ->
     try:
         if not was_frozen and (len(inside) > 1 or signal == SIGKILL):
             freeze(cgroups)
-            inside = pids(cgroups)
+            inside = pids_of_any(cgroups)
     except KernelError:
         # no freezer (rootless), or one that waits for a device: what is forked meanwhile is seen later
         pass
@@ -154,7 +152,7 @@ def _signal_each(cgroups: Sequence[Cgroup], inside: list[int], signal: int) -> N
                 raise KernelError(f"send signal {signal} to process {pid}", err.errno or 0) from None
         if signal != SIGKILL:
             return
-        inside = pids(cgroups)
+        inside = pids_of_any(cgroups)
 
 
 # the end

@@ -16,6 +16,7 @@ from runtime.native import prlimit
 from runtime.state import store
 from runtime.state.oci_state import oci_state
 from runtime.state.record import Record
+from runtime.state.summary import save_summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ class Creation:
         self.record.creating = False
         self.record.cgroups = self.cgroups
         self.directory.save(self.record)
+        save_summary(self.directory, self.record)
 
     # what they need
 

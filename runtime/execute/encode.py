@@ -1,8 +1,11 @@
-"""Plan to blob: the one place where operations meet the structures of csrc/native.h."""
+"""Plan to blob: the one place where operations meet the structures of csrc/native.h.
+
+`_struct`, not `struct` or `array`: the latter's import brings in `collections`.
+"""
 
 from __future__ import annotations
 
-from array import array
+from _struct import pack
 
 from runtime.errors import PlanError
 from runtime.native import PLAN_MAGIC, PLAN_VERSION, SLOT_MAX, opcode
@@ -69,7 +72,7 @@ class Encoder:
             return
         offsets = [self._intern(text) for text in value]  # type: ignore[attr-defined]
         place = self._align()
-        self.pool += array("Q", [len(offsets)]).tobytes()
+        self.pool += pack("<Q", len(offsets))
         for offset in offsets:
             self.pointers.append(-1 - len(self.pool))
             self.pool += offset.to_bytes(8, "little")
@@ -81,7 +84,7 @@ class Encoder:
             return
         numbers = list(value)  # type: ignore[call-overload]
         place = self._align()
-        self.pool += array("Q", [len(numbers), *numbers]).tobytes()
+        self.pool += pack(f"<{1 + len(numbers)}Q", len(numbers), *numbers)
         self._point(place)
 
     def blob(self, value: object) -> None:
@@ -111,7 +114,7 @@ class Encoder:
 
     def finish(self, sync_fd: int, keep_fds: int) -> bytes:
         """The whole blob."""
-        slots = array("i", [self.inherited.get(name, -1) for name in self.slots])
+        slots = [self.inherited.get(name, -1) for name in self.slots]
         if len(slots) % 2:
             slots.append(-1)
         ops = HEADER_SIZE + len(slots) * 4
@@ -124,9 +127,11 @@ class Encoder:
                 at = -1 - place
                 pool[at : at + 8] = (int.from_bytes(pool[at : at + 8], "little") + base).to_bytes(8, "little")
         size = base + len(pool)
-        header = array("I", [PLAN_MAGIC, PLAN_VERSION, len(self.slots), self.count]).tobytes()
-        header += array("Q", [size, ops]).tobytes() + array("I", [sync_fd, keep_fds]).tobytes()
-        return b"".join((header, slots.tobytes(), array("Q", self.words).tobytes(), pool))
+        header = pack(
+            "<4I2Q2I", PLAN_MAGIC, PLAN_VERSION, len(self.slots), self.count, size, ops, sync_fd, keep_fds
+        )
+        body = pack(f"<{len(slots)}i", *slots) + pack(f"<{len(self.words)}Q", *self.words)
+        return b"".join((header, body, pool))
 
 
 ENCODERS = {

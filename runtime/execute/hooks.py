@@ -70,7 +70,7 @@ def _start(
     try:
         return os.posix_spawn(
             path,
-            argv or [path],
+            list(argv or [path]),
             environment,
             file_actions=actions,
             setpgroup=0,

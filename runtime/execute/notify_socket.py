@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket
 import os
 import select
-from array import array
+from _struct import pack
 
 from runtime.errors import KernelError
 from runtime.linux.process import is_running
@@ -69,7 +69,7 @@ class NotifySocket:
     def _send(self, data: bytes, descriptor: int = -1) -> None:
         rights = []
         if descriptor >= 0:
-            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", [descriptor]).tobytes())]
+            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack("i", descriptor))]
         sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | 0o2000000)
         try:
             sender.sendmsg([data], rights, 0, self.host)

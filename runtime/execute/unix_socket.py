@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import os
-from array import array
+from _struct import pack, unpack
 
 from runtime.errors import KernelError
 
@@ -38,7 +38,7 @@ def send_descriptor(socket_fd: int, data: bytes, descriptor: int) -> None:
     """`data` with one descriptor by SCM_RIGHTS, unix(7). Raises OSError."""
     sock = _socket.socket(fileno=os.dup(socket_fd))
     try:
-        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", [descriptor]).tobytes())
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack("i", descriptor))
         sent = sock.sendmsg([data], [rights])
         if sent < len(data):
             _send_rest(sock, data[sent:])
@@ -61,7 +61,7 @@ def receive_descriptor(socket_fd: int) -> int:
         sock.close()
     for level, kind, rights in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            return array("i", rights[:4])[0]
+            return unpack("i", rights[:4])[0]
     return -1
 
 

@@ -10,7 +10,7 @@ entered, since its root may not be able to reach them, and held until its mount 
 from __future__ import annotations
 
 from runtime.plan import devices, hooks, masks, mounts, namespaces, process, rootfs, sysctl
-from runtime.plan.cgroup import plan_cgroup
+from runtime.plan.cgroup import container_cgroups, join_files, plan_cgroup
 from runtime.plan.container import Container
 from runtime.plan.idmap import IdMap
 from runtime.plan.namespaces import Namespaces
@@ -22,6 +22,7 @@ from runtime.plan.seccomp import filter_flags, has_notify, needs_filter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.linux.host import Host
+    from runtime.plan.cgroup import Cgroup
     from runtime.plan.options import CreateOptions, ExecOptions, ExecTarget
     from runtime.spec.model import Linux, Process, Spec
 
@@ -53,7 +54,7 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
     names = Namespaces(target.spec.linux)
     p = _exec_payload(payload, target.spec.linux, names, host)
     ops = [
-        *_spawn(options.keep_fds),
+        *_spawn(options.keep_fds, target.cgroups, target.rootless),
         *process.oom_score_adj(p),
         *_not_dumpable("(exec)"),
         *namespaces.enter_running(names),
@@ -82,11 +83,12 @@ def _before_spawn(c: Container) -> list[Op]:
     """planc: the record first, so that `delete` finds whatever comes after; limits before the process."""
     resources = c.linux.resources if c.linux else None
     cgroups_path = c.linux.cgroups_path if c.linux else None
+    cgroups = container_cgroups(cgroups_path, c.options.id, c.host)
     return [
         Op("reserve_state", "(create)", id=c.options.id),
         *plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless),
         *mounts.open_mapping_namespaces(c),
-        *_spawn(c.options.keep_fds),
+        *_spawn(c.options.keep_fds, cgroups, c.options.rootless),
     ]
 
 
@@ -125,7 +127,6 @@ def _root_file_system(c: Container) -> list[Op]:
         *hooks.create_runtime(c),
         *hooks.create_container(c),
         *rootfs.enter(c),
-        *rootfs.final_propagation(c),
     ]
 
 
@@ -143,6 +144,7 @@ def _inside(c: Container, p: Payload) -> list[Op]:
         *sysctl.sysctls(c),
         *masks.readonly_paths(c),
         *masks.masked_paths(c),
+        *rootfs.final_propagation(c),
     ]
 
 
@@ -166,8 +168,16 @@ def _process(c: Container, p: Payload) -> list[Op]:
 # steps that are one operation
 
 
-def _spawn(keep_fds: int) -> list[Op]:
-    return [Op("spawn", "(stage)", keep_fds=keep_fds), Op("cgroup_join", "(cgroup)")]
+def _spawn(keep_fds: int, cgroups: list[Cgroup], rootless: bool) -> list[Op]:
+    """The stage, in its cgroups: born in the unified one, it enters those of v1 itself, which is fast.
+
+    Where permission may be missing, the runtime moves it into those that there are.
+    """
+    spawn = Op("spawn", "(stage)", keep_fds=keep_fds)
+    if rootless:
+        return [spawn, Op("cgroup_join", "(cgroup)")]
+    tasks = join_files(cgroups)
+    return [spawn, Op("enter_cgroups", "(cgroup)", tasks=tasks)] if tasks else [spawn]
 
 
 def _not_dumpable(cause: str = "(create)") -> list[Op]:
@@ -224,6 +234,9 @@ def _check_caller(c: Container) -> None:
     if not c.privileged and not c.namespaces.own("user"):
         message = "without CAP_SYS_ADMIN a container needs a user namespace"
         raise refuse("/linux/namespaces", message, "see `planc spec --rootless`")
+    if c.namespaces.own("user") and not c.own_mounts:
+        message = "root of a user namespace can mount nothing without a mount namespace"
+        raise refuse("/linux/namespaces", message, 'add {"type": "mount"}')
 
 
 def _payload(c: Container) -> Payload:

@@ -63,12 +63,14 @@ class DevicePolicy:
 
 
 def device_rules(wanted: list[LinuxDeviceCgroup], pointer: str, v1: bool) -> list[str]:
-    """The rules for a container. Without `v1` they begin with "deny all".
+    """The rules for a container.
 
-    (A new v1 cgroup begins with what its parent allows.)
+    A new v1 cgroup begins with what its parent allows; on v2 nothing is allowed but what a rule allows.
     Raises PlanError for a rule that would silently not hold: see :func:`_check_hole`.
     """
-    rules: list[str] = [] if v1 else ["deny a *:* rwm"]
+    rules: list[str] = []
+    if not v1 and not (wanted and (wanted[0].type or "a") == "a"):
+        rules.append("deny a *:* rwm")
     policy = DevicePolicy(allow=v1)
     for index, rule in enumerate(wanted):
         text = _text(rule, f"{pointer}/{index}")

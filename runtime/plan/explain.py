@@ -267,6 +267,7 @@ _PHRASES = {
     "cgroup_devices": "set the device rules",
     "spawn": "start the stage",
     "cgroup_join": "join the cgroups",
+    "enter_cgroups": "enter the cgroups",
     "id_map": "map ids",
     "check_id_map": "compare the id mappings",
     "open_user_namespace": "make a user namespace for id-mapped mounts",

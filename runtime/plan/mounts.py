@@ -82,13 +82,21 @@ def plan_mounts(c: Container) -> list[PlannedMount]:
         if entry.options.remount:
             entry.remounts = _last_on(entry.target, planned)
             if entry.remounts is not None:
-                entry.remounts.kept = True
+                _keep(entry.remounts, entry)
             elif not entry.is_bind:
                 raise refuse(f"{entry.cause}/options", f"remount: no earlier mount is on {entry.target}")
         if entry.remounts is None:
             _check(c, entry)
         planned.append(entry)
     return planned
+
+
+def _keep(earlier: PlannedMount, entry: PlannedMount) -> None:
+    if earlier.mount.type == "cgroup" and not earlier.is_bind:
+        raise refuse(
+            f"{entry.cause}/options", "remount: a mount of type cgroup is many mounts", "set them there"
+        )
+    earlier.kept = True
 
 
 def _last_on(target: str, planned: list[PlannedMount]) -> PlannedMount | None:
@@ -126,7 +134,9 @@ def open_trees(c: Container) -> list[Op]:
         if entry.is_bind:
             ops.append(_open_source(c, entry))
         elif entry.mount.type == "cgroup":
-            ops += [op for op in _cgroup(c, entry) if op.code == "open_tree"]
+            from runtime.plan import cgroup_mounts
+
+            ops += cgroup_mounts.open_trees(c, entry)
         elif _needs_sysfs_fallback(c, entry):
             ops.append(
                 Op(
@@ -208,7 +218,9 @@ def attach(c: Container) -> list[Op]:
         elif entry.is_bind:
             ops.append(_bind(entry))
         elif entry.mount.type == "cgroup":
-            ops += [op for op in _cgroup(c, entry) if op.code != "open_tree"]
+            from runtime.plan import cgroup_mounts
+
+            ops += cgroup_mounts.attach(c, entry)
         else:
             ops.append(_filesystem(c, entry))
     return ops
@@ -254,13 +266,6 @@ def _filesystem(c: Container, entry: PlannedMount) -> Op:
         inherit_mode=int(tmpfs and not any(word.startswith("mode=") for word in options.data)),
         fallback=f"{entry.slot}.fallback" if _needs_sysfs_fallback(c, entry) else None,
     )
-
-
-def _cgroup(c: Container, entry: PlannedMount) -> list[Op]:
-    """What a mount of type cgroup comes to; its ``open_tree`` operations belong to the stage."""
-    from runtime.plan.cgroup_mounts import plan_cgroup_mount
-
-    return plan_cgroup_mount(entry.index, entry.mount, c.spec, c.host, c.options.id)
 
 
 def _remount(entry: PlannedMount, earlier: PlannedMount) -> Op:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INIT_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "sync": (),
     "oom_score_adj": (("value", "i64"),),
+    "enter_cgroups": (("tasks", "strv"),),
     "dumpable": (("value", "u64"),),
     "open_tree": (
         ("tree", "slot"),

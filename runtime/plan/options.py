@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.plan.cgroup import Cgroup
     from runtime.spec.model import Spec
 
 
@@ -77,14 +78,19 @@ class ExecOptions(_Options):
 class ExecTarget(_Options):
     """The running container that `exec` enters, as far as planning must know it.
 
-    id    the container's
-    spec  its config as it was at create: `linux` (namespaces, mappings, seccomp, personality) is
-          what counts
+    id        the container's
+    spec      its config as it was at create: `linux` (namespaces, mappings, seccomp, personality) is
+              what counts
+    cgroups   the directories that the process enters
+    rootless  the runtime may lack permission for some of them
 
     The executor supplies the slots ``pidfd`` (of the container's init), ``console`` (with a
     terminal) and, for a container without a mount namespace of its own, ``root`` (its root directory).
     """
 
-    __slots__ = ("id", "spec")
+    __slots__ = ("id", "spec", "cgroups", "rootless")
+    DEFAULTS = {"cgroups": (), "rootless": False}
     id: str
     spec: Spec
+    cgroups: list[Cgroup]
+    rootless: bool

@@ -86,7 +86,7 @@ def enter(c: Container) -> list[Op]:
 
 
 def final_propagation(c: Container) -> list[Op]:
-    """Shared or unbindable: now that "/" is the container's own root."""
+    """Shared or unbindable: when "/" is the container's own root and nothing is bound any more."""
     flag, recursive = _asked(c)
     if not c.own_mounts or flag not in (MS_SHARED, MS_UNBINDABLE):
         return []

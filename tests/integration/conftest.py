@@ -104,19 +104,20 @@ def runtime_is_old_runc() -> bool:
     return _is_old_runc()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base_dir() -> Iterator[str]:
-    """One directory for the whole session, passable for every uid."""
-    harness.become_subreaper()
+    """One directory for the whole suite, passable for every uid."""
+    harness.set_subreaper(True)
     path = tempfile.mkdtemp(prefix="planc-it-", dir=os.environ.get("TMPDIR", "/tmp"))
     os.chmod(path, 0o755)
     old_umask = os.umask(0o022)
     yield path
     os.umask(old_umask)
     shutil.rmtree(path)
+    harness.set_subreaper(False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rootfs_template(base_dir: str) -> str:
     """A root file system of one static busybox, made once and copied for each bundle."""
     busybox = shutil.which("busybox")

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from . import cgroup, proc
@@ -22,10 +22,10 @@ TIMEOUT = 30.0
 RUNTIME_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def become_subreaper() -> None:
+def set_subreaper(on: bool) -> None:
     """Let orphans below this process become its children, as a shim or conmon does."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
@@ -430,6 +430,7 @@ class Tracker:
         self.containers: list[Container] = []
         self.runtimes: list[Runtime] = []
         self._count = 0
+        self._strangers = set(live_children())
 
     def new_id(self) -> str:
         """An id that occurs nowhere else on the machine."""
@@ -441,10 +442,18 @@ class Tracker:
         complaints = []
         for runtime in self.runtimes:
             for container_id in runtime.leftovers():
-                result = _wait_as_shim(runtime.spawn("delete", "--force", container_id))
+                result = self._wait_as_shim(runtime.spawn("delete", "--force", container_id))
                 if result.returncode != 0:
                     complaints.append(f"delete --force failed: {result}")
         return complaints
+
+    def _wait_as_shim(self, process: Process) -> Result:
+        """Wait for a call while reaping our other children: a zombie can keep a pid namespace from ending."""
+        deadline = time.monotonic() + TIMEOUT
+        while process.popen.poll() is None and time.monotonic() < deadline:
+            live_children({*self._strangers, process.pid})
+            time.sleep(0.005)
+        return process.wait(0.1)
 
     def leaks(self) -> Iterator[str]:
         """Everything that should not be there any more, one line each."""
@@ -456,7 +465,7 @@ class Tracker:
                 yield f"mount on {mount.mount_point}"
         for path in cgroup.find_named(self.id_prefix + "-"):
             yield f"cgroup {path}"
-        for pid in live_children():
+        for pid in live_children(self._strangers):
             with contextlib.suppress(OSError):
                 yield f"process {pid} {proc.cmdline(pid)}"
 
@@ -471,7 +480,7 @@ class Tracker:
 
     def clean_up(self) -> None:
         """Remove by force what a failed test left, so that the next one starts clean."""
-        for pid in live_children():
+        for pid in live_children(self._strangers):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         proc_mounts = [m.mount_point for m in proc.mountinfo() if self.directory + "/" in m.mount_point]
@@ -485,20 +494,11 @@ class Tracker:
             shutil.rmtree(runtime.root, ignore_errors=True)
 
 
-def _wait_as_shim(process: Process) -> Result:
-    """Wait for a call while reaping our other children: a zombie can keep a pid namespace from ending."""
-    deadline = time.monotonic() + TIMEOUT
-    while process.popen.poll() is None and time.monotonic() < deadline:
-        live_children(besides=process.pid)
-        time.sleep(0.005)
-    return process.wait(0.1)
-
-
-def live_children(besides: int = 0) -> list[int]:
-    """Children of this process that still run, except one; the dead ones are reaped on the way."""
+def live_children(besides: Iterable[int] = ()) -> list[int]:
+    """Children of this process that still run, except some; the dead ones are reaped on the way."""
     alive = []
     for pid in proc.children(os.getpid()):
-        if pid == besides:
+        if pid in besides:
             continue
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG)[0] == 0:

@@ -13,6 +13,7 @@ import pytest
 from . import image
 from .daemons import DOCKER, DOCKERD, Buildah, Containerd, Docker, Podman, find_program, write_image
 from .machine import Machine
+from .replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,3 +162,11 @@ def buildah(machine: Machine, buildah_storage: None) -> Iterator[Buildah]:
     command = Buildah(machine)
     yield command
     command.clean()
+
+
+@pytest.fixture
+def replay(machine: Machine, workdir: Path) -> Iterator[Replay]:
+    """Single calls of the runtime, with a state root of their own."""
+    calls = Replay(machine, workdir)
+    yield calls
+    calls.clean()

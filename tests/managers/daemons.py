@@ -206,7 +206,7 @@ def write_containers_config(machine: Machine, directory: Path) -> dict[str, str]
         f"[containers]\ndefault_ulimits = [{limits}]\n"
         '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
         'runtime_supports_json = ["runc", "crun"]\n'
-        f'infra_image = "{image.NAME}"\ninfra_command = "/bin/sleep 100000"\n'
+        f'infra_image = "{image.PAUSE_NAME}"\n'
     )
     return {"CONTAINERS_CONF": str(directory / "containers.conf")}
 
@@ -254,7 +254,7 @@ class Buildah(Manager):
         super().__init__(machine, [*argv, "--storage-driver", "overlay"], env)
 
     def load(self) -> None:
-        self("pull", f"docker-archive:{self.machine.dir}/image.tar")
+        self("pull", f"docker-archive:{self.machine.dir}/image.tar:{image.NAME}")
 
     def container(self) -> str:
         """A new working container; its name."""

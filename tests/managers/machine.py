@@ -68,6 +68,7 @@ class Machine:
         self.name = self.dir.name
         self.pid = 0
         self.blamed: set[str] = set()
+        self._started: list[subprocess.Popen[bytes]] = []
         self._holder: subprocess.Popen[bytes] | None = None
         self.env = {"PATH": f"{self.dir}/bin:{PATH}", "HOME": f"{self.dir}/home", "TERM": "xterm", "LANG": "C.UTF-8"}
 
@@ -95,6 +96,11 @@ class Machine:
         assert self._holder.stdout is not None
         self._holder.stdout.close()
         assert self._holder.wait(30) == 0
+        for process in self._started:
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    stream.close()
         assert not self.dir.exists()
         remaining = [target for target, _, _ in machine_init.cgroup_mounts() if Path(target, self.name).exists()]
         assert not remaining
@@ -117,7 +123,7 @@ class Machine:
         stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         """Start a command inside, in its own process group; `env` adds to the machine's few variables."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._command(argv, cwd, user),
             stdin=stdin,
             stdout=stdout,
@@ -125,6 +131,8 @@ class Machine:
             env={**self.env, **(env or {})},
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def run(
         self,

@@ -92,10 +92,11 @@ def test_isolation_rootless(buildah: Buildah) -> None:
 def test_interrupted(buildah: Buildah) -> None:
     container = buildah.container()
     client = buildah.popen(*buildah.run_words(), container, "--", "sleep", "4740")
-    poll(lambda: "sleep 4740" in buildah.machine.processes().values())
+    poll(lambda: any("/sleep 4740" in command for command in buildah.machine.processes().values()))
     os.killpg(client.pid, signal.SIGINT)
     client.communicate(timeout=30)
-    poll(lambda: "sleep 4740" not in buildah.machine.processes().values())
+    assert client.returncode != 0
+    poll(lambda: not any("sleep 4740" in command for command in buildah.machine.processes().values()))
 
 
 def test_bud(buildah: Buildah, workdir: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import need_all_capabilities
+from .conftest import need, need_all_capabilities
 from .image import SHORT as IMAGE
 
 if TYPE_CHECKING:
@@ -187,14 +188,19 @@ def test_devices(docker: Docker) -> None:
     assert docker(*RUN, *words, IMAGE, "sh", "-c", script).out.split() == ["1:3", "written", "crw-rw-rw-"]
 
 
-def test_device_permissions_are_enforced(docker: Docker) -> None:
-    script = "head -c1 /dev/kmem0 >/dev/null 2>&1 && echo read; (: > /dev/kmem0) 2>/dev/null || echo unwritable"
-    assert docker(*RUN, "--device", "/dev/kmsg:/dev/kmem0:m", IMAGE, "sh", "-c", script).out == "unwritable"
+@pytest.mark.parametrize(
+    ("permissions", "result"), [("r", "read"), ("w", "write"), ("rw", "read write"), ("m", "")], ids=str
+)
+def test_device_permissions_are_enforced(docker: Docker, permissions: str, result: str) -> None:
+    need("/dev/fuse", os.path.exists("/dev/fuse"))
+    script = "(: < /dev/t) 2>/dev/null && echo read; (: > /dev/t) 2>/dev/null && echo write; true"
+    shown = docker(*RUN, "--device", f"/dev/fuse:/dev/t:{permissions}", IMAGE, "sh", "-c", script).out
+    assert shown.split() == result.split()
 
 
 def test_devices_not_given_are_denied_but_the_usual_ones_work(docker: Docker) -> None:
     script = """
-        mknod /tmp/kmsg c 1 11 && (: < /tmp/kmsg) 2>/dev/null || echo denied
+        mknod /dev/t c 10 229 && (: < /dev/t) 2>/dev/null || echo denied
         for d in null zero full random urandom tty; do test -c /dev/$d && echo $d; done
         head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c; echo x > /dev/null && echo ok
         echo x > /dev/full || echo full; for l in fd stdin ptmx; do readlink /dev/$l; done

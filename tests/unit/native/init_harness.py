@@ -11,8 +11,9 @@ import socket
 import struct
 from collections.abc import Mapping, Sequence
 
-import runtime.native as native
 from runtime.native._native import ffi
+
+import runtime.native as native
 
 SLOT_NONE = (1 << 64) - 1
 INIT = os.environ.get("PLANC_TEST_INIT") or native.init_path()

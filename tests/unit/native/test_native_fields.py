@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from init_harness import fields_of
+from runtime.native._native import ffi, lib
 
 import runtime.native as native
-from runtime.native._native import ffi, lib
 from runtime.plan.ops import INIT_FIELDS
 
 MAIN = Path(__file__).resolve().parents[3] / "csrc" / "main.c"
