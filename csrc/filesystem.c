@@ -65,6 +65,15 @@ int next_word(const char **list, char *word, size_t size)
     return n > 0;
 }
 
+/* Where the kernel gives no reason, the options are what it may not have liked. */
+int refused_silently(struct init *in, const struct op_mount *args, int error)
+{
+    const char *data = str(in, args->data);
+    bool any = data && *data && error == EINVAL;
+    return fail(in, error, "mount %s on %s%s%s", str(in, args->type), str(in, args->target), any ? ": options " : "",
+                any ? data : "");
+}
+
 static int set_option(int context, char *word)
 {
     char *value = strchr(word, '=');
@@ -80,8 +89,11 @@ static int set_option(int context, char *word)
 static int refused(struct init *in, const struct op_mount *args, int context, const char *option)
 {
     char log[FS_LOG];
+    int error = errno;
     read_fs_log(context, log);
-    return fail(in, errno, "mount %s on %s%s%s%s", str(in, args->type), str(in, args->target),
+    if (!option && !*log)
+        return refused_silently(in, args, error);
+    return fail(in, error, "mount %s on %s%s%s%s", str(in, args->type), str(in, args->target),
                 option ? ": option " : "", option ? option : "", log);
 }
 

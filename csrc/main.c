@@ -150,7 +150,7 @@ static int descriptor(const char *text)
 
 int main(int argc, char **argv)
 {
-    static struct init in = {.sync = -1, .status = -1, .root = -1, .op = -1};
+    static struct init in = {.sync = -1, .status = -1, .root = -1, .empty = -1, .op = -1};
 
     reset_signals();
     prctl(PR_SET_NAME, "planc:[1:STAGE]");

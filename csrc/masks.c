@@ -32,8 +32,8 @@ static int null_tree(struct init *in)
     return steal_fd(&tree);
 }
 
-/* One empty read-only tmpfs serves every directory. */
-static int empty_tree(struct init *in)
+/* An empty read-only tmpfs. */
+static int new_tmpfs(struct init *in)
 {
     cleanup_close int context = raw_fsopen("tmpfs", FSOPEN_CLOEXEC);
     if (context < 0 || raw_fsconfig(context, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ||
@@ -44,6 +44,17 @@ static int empty_tree(struct init *in)
         return fail(in, errno, "make an empty tmpfs");
     int tree = raw_fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
     return tree < 0 ? fail(in, errno, "make an empty tmpfs") : tree;
+}
+
+/* A detached mount of the one tmpfs that serves every masked directory. */
+static int empty_tree(struct init *in)
+{
+    if (in->empty < 0)
+        in->empty = new_tmpfs(in);
+    if (in->empty < 0)
+        return -1;
+    int tree = raw_open_tree(in->empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    return tree < 0 ? fail(in, errno, "copy the mount of an empty tmpfs") : tree;
 }
 
 int run_mask_path(struct init *in, const struct op_mask_path *args)

@@ -75,7 +75,7 @@ int mount_on_target(struct init *in, const struct op_mount *args, int target)
     if (fchdir(in->root) < 0)
         return fail(in, errno, "chdir to the root of the container");
     if (rc < 0)
-        return fail(in, error, "mount %s on %s", type, path);
+        return refused_silently(in, args, error);
     cleanup_close int tree = reopen(in, path);
     if (tree < 0 || (args->attrs && set_attributes(tree, args->attrs, 0, false) < 0))
         return fail(in, errno, "mount %s on %s: set its attributes", type, path);

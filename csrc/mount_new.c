@@ -61,7 +61,8 @@ static int use_fallback(struct init *in, const struct op_mount *args)
                     str(in, args->target));
     int copy = fcntl(tree, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
-        return fail(in, errno, "keep the bind that stands in for %s on %s", str(in, args->type), str(in, args->target));
+        return fail(in, errno, "keep the bind that stands in for %s on %s", str(in, args->type),
+                    str(in, args->target));
     in->error = 0;
     in->text[0] = '\0';
     return copy;

@@ -11,7 +11,10 @@ void read_fs_log(int context, char log[FS_LOG]);
 /* filesystem.c: a detached mount of args' file system, or -1 after fail(). `mode` of its root, -1: leave. */
 int new_filesystem(struct init *in, const struct op_mount *args, uint64_t attrs, int mode);
 
-/* mount_long.c: is a value of `data` or the source too long for fsconfig(2)? Then the mount is made right on the target. */
+/* filesystem.c: fail() for a file system that the kernel refused without a word in its log; -1. */
+int refused_silently(struct init *in, const struct op_mount *args, int error);
+
+/* mount_long.c: is a value too long for fsconfig(2)? Then the mount is made right on the target. */
 bool needs_mount_syscall(const struct init *in, const struct op_mount *args);
 int mount_on_target(struct init *in, const struct op_mount *args, int target);
 

@@ -97,7 +97,7 @@ int run_pivot_root(struct init *in, const struct op_pivot_root *args)
         return fail(in, errno, "enter the root file system");
     if (raw_pivot_root(".", ".") < 0)
         return fail(in, errno, "pivot_root into the root file system%s",
-                    errno == EINVAL ? " (impossible when the caller's root is the initramfs; then use --no-pivot)" : "");
+                    errno == EINVAL ? " (impossible where / is the initramfs; then use --no-pivot)" : "");
     if (detach_old_root(in, old) < 0)
         return -1;
     if (chdir("/") < 0)

@@ -33,7 +33,20 @@ class SingleDashOption(click.Option):
             self.opts = hidden
 
 
-class Planc(click.Group):
+class Equals:
+    """Takes ``-b=DIR`` as ``-b DIR``, as runc does; click would make "=DIR" of it."""
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        parser = super().make_parser(ctx)  # type: ignore[misc]
+        parser._long_opt.update(parser._short_opt)
+        return parser
+
+
+class PlancCommand(Equals, click.Command):
+    """A command."""
+
+
+class Planc(Equals, click.Group):
     """The group; an unknown command ends with 3, as runc's does."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -86,7 +99,7 @@ def command_of(name: str, command: Command) -> click.Command:
             parameters.append(late)
     settings = {**SETTINGS, "allow_interspersed_args": command.interspersed}
     callback = click.pass_context(lambda context, **values: collect(context, name, values))
-    return click.Command(
+    return PlancCommand(
         name,
         params=parameters,
         callback=callback,
@@ -133,6 +146,7 @@ def build() -> Planc:
     for name, command in COMMANDS.items():
         planc.add_command(command_of(name, command))
     planc.add_command(completion_command())
+    planc.add_command(help_command())
     return planc
 
 
@@ -171,6 +185,29 @@ def _print_completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(build(), {}, "planc", "_PLANC_COMPLETE").source())
+
+
+def help_command() -> click.Command:
+    """`planc help [COMMAND]`: as --help."""
+    return click.Command(
+        "help",
+        params=[click.Argument(["command"], required=False)],
+        callback=click.pass_context(_print_help),
+        help="print this help, or that of a command",
+        context_settings=SETTINGS,
+    )
+
+
+def _print_help(context: click.Context, command: str | None) -> None:
+    assert context.parent is not None
+    group = context.parent.command
+    assert isinstance(group, click.Group)
+    if command is None:
+        click.echo(context.parent.get_help())
+        return
+    _, found, _ = group.resolve_command(context.parent, [command])
+    with click.Context(found, info_name=command, parent=context.parent) as inner:
+        click.echo(found.get_help(inner))
 
 
 def parse_with_click(argv: Sequence[str]) -> Arguments | int:

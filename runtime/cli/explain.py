@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from runtime.cli.prepare import namespace_paths
 from runtime.cli.report import print_json, print_text
 from runtime.linux.host import read_host
 from runtime.plan.compile import compile_create
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 def run(context: Context) -> int:
     """Print what `create` would do with a bundle; needs no root and does nothing."""
     options = context.options
-    host = read_host()
-    bundle = load_bundle(options["bundle"] or ".", host.euid != 0)
+    bundle = load_bundle(options["bundle"] or ".", os.geteuid() != 0)
+    host = read_host(namespace_paths(bundle.spec))
     rootless = context.rootless if context.rootless is not None else host.euid != 0 or host.user_namespace
     create_options = CreateOptions(
         id="container",

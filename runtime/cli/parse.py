@@ -110,7 +110,7 @@ def _match(word: str, options: Sequence[Option]) -> tuple[Option, str | None]:
     value = text if equals else None
     bare = name[2:] if name.startswith("--") else name[1:]
     for option in options:
-        if bare == option.long or (bare == option.short and name[1] != "-" and not equals):
+        if bare == option.long or (bare == option.short and name[1] != "-"):
             if option.kind == FLAG and equals:
                 raise Refused
             return option, value

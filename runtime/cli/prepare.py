@@ -45,10 +45,10 @@ def prepare(context: Context, detached: bool) -> Prepared:
     console_socket = absolute(options["console_socket"])
     pidfd_socket = absolute(options["pidfd_socket"])
     keep_fds, listen_fds = passed_on(options["preserve_fds"])
-    host = read_host()
-    rootless = context.rootless if context.rootless is not None else host.euid != 0 or host.user_namespace
-    bundle = load_bundle(options["bundle"] or ".", host.euid != 0)
+    bundle = load_bundle(options["bundle"] or ".", os.geteuid() != 0)
     os.chdir(bundle.path)
+    host = read_host(namespace_paths(bundle.spec))
+    rootless = context.rootless if context.rootless is not None else host.euid != 0 or host.user_namespace
     check_terminal(bool(bundle.spec.process and bundle.spec.process.terminal), console_socket, detached)
 
     record = record_of(bundle.spec, bundle.path, bundle.rootfs, options["id"])
@@ -85,6 +85,12 @@ def prepare(context: Context, detached: bool) -> Prepared:
     if context.debug:
         trace(context, plan, request)
     return Prepared(plan, request, bundle.spec, pid_file)
+
+
+def namespace_paths(spec: Spec) -> list[str]:
+    """The namespace files that the config names."""
+    namespaces = (spec.linux and spec.linux.namespaces) or ()
+    return [namespace.path for namespace in namespaces if namespace.path]
 
 
 def refuse_systemd(context: Context) -> None:

@@ -59,7 +59,7 @@ class Log:
     def line(self, level: str, text: str) -> str:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if self.json:
-            return dumps({"level": level, "msg": text, "time": now}) + "\n"
+            return dumps({"level": level, "msg": text, "time": now}, spaces=False) + "\n"
         return f"time={quote(now)} level={level} msg={quote(text)}\n"
 
 
@@ -79,7 +79,7 @@ def _write(fd: int, text: str) -> None:
 
 def print_json(value: Any, indent: int | None = 2) -> None:
     """A JSON value and a newline on standard output. Raises PlancError when that is not possible."""
-    print_text(dumps(value, indent=indent) + "\n")
+    print_text(dumps(value, indent=indent, spaces=False) + "\n")
 
 
 def print_text(text: str) -> None:

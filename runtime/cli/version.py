@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import runtime
+
 TYPE_CHECKING = False
 
 OCI_VERSION = "1.3.0"
@@ -12,7 +14,7 @@ OCI_VERSION_MIN = "1.0.0"
 
 def commit() -> str:
     """The commit this planc was built from; "unknown" for a build from no checkout."""
-    path = os.path.join(os.path.dirname(os.path.dirname(__file__)), "COMMIT")
+    path = os.path.join(os.path.dirname(runtime.__file__), "COMMIT")
     try:
         with open(path, encoding="ascii") as file:
             return file.read().strip() or "unknown"

@@ -85,7 +85,7 @@ def may_be_missing(file: str, value: str) -> bool:
         return value in ("max", "-1", "0")
     if file in ("cpu.idle", "cpu.cfs_burst_us", "cpu.max.burst"):
         return value == "0"
-    return ".rsvd." in file or file == "io.bfq.weight"
+    return ".rsvd." in file or file in ("io.bfq.weight", "memory.kmem.tcp.limit_in_bytes")
 
 
 def _give_ancestors(path: str, file: str, value: int) -> None:

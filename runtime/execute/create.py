@@ -143,6 +143,11 @@ class Creation:
 
         write_id_maps(self.conversation.pid, op, pointer_path(op.cause))
 
+    def do_check_id_map(self, op: Op) -> None:
+        from runtime.execute.idmap import check_id_maps
+
+        check_id_maps(self.conversation.pid, op, pointer_path(op.cause))
+
     def do_spawn(self, op: Op) -> None:
         blobs = self.compile_seccomp()
         self.open_descriptors()
@@ -168,7 +173,7 @@ class Creation:
         from runtime.execute.hooks import run_hook
 
         args = op.args
-        state = dumps(oci_state(self.record, "creating"))
+        state = dumps(oci_state(self.record, "creating"), spaces=False)
         name = f"{args['kind']} hook"
         timeout = args.get("timeout") or 0
         run_hook(

@@ -133,12 +133,22 @@ class Execution:
             self.descriptors["pidfd"] = os.pidfd_open(self.record.pid)
         except OSError as err:
             raise KernelError(f"open process {self.record.pid}", err.errno or 0) from None
+        if any(op.args.get("root") == "root" for op in self.plan.ops):
+            self.descriptors["root"] = self.open_root()
         if self.request.console_fd >= 0:
             self.descriptors["console"] = os.dup(self.request.console_fd)
         elif self.request.console_socket:
             from runtime.execute.unix_socket import connect
 
             self.descriptors["console"] = connect(self.request.console_socket, "the console socket")
+
+    def open_root(self) -> int:
+        """The root directory of init, for a container without a mount namespace."""
+        path = f"/proc/{self.record.pid}/root"
+        try:
+            return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as err:
+            raise KernelError(f"open {path}", err.errno or 0) from None
 
     def close_descriptors(self) -> None:
         for fd in self.descriptors.values():

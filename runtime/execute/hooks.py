@@ -8,12 +8,14 @@ import os
 import select
 
 from runtime.errors import KernelError
+from runtime.native import close_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OUTPUT_SHOWN = 500
+CLOSE_RANGE_CLOEXEC = 4
 
 
 def run_hook(
@@ -61,6 +63,8 @@ def _start(
     output: int,
     pointer: str,
 ) -> int:
+    # what planc has inherited or opened is not the hook's
+    close_range(3, flags=CLOSE_RANGE_CLOEXEC)
     environment = os.environ if env is None else dict([entry.partition("=")[::2] for entry in env])
     actions = [
         (os.POSIX_SPAWN_DUP2, stdin, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import KernelError
+from runtime.linux.process import read_file
 from runtime.native import pidfd_send_signal, spawn_user_namespace
 
 TYPE_CHECKING = False
@@ -25,6 +26,25 @@ def write_id_maps(pid: int, op: Op, pointer: str) -> None:
         return
     _write(f"/proc/{pid}/gid_map", args["gid_map"], pointer)
     _write(f"/proc/{pid}/uid_map", args["uid_map"], pointer)
+
+
+def check_id_maps(pid: int, op: Op, pointer: str) -> None:
+    """Do operation ``check_id_map``: process `pid` has just these maps. Raises KernelError."""
+    for name in ("uid_map", "gid_map"):
+        try:
+            found = read_file(f"/proc/{pid}/{name}").decode()
+        except OSError as err:
+            raise KernelError(f"read /proc/{pid}/{name}", err.errno or 0, pointer) from None
+        if op.args[name] and _sorted_map(found) != _sorted_map(op.args[name]):
+            where = pointer if name == "uid_map" else pointer.replace("uidMappings", "gidMappings")
+            shown = ", ".join([" ".join(line.split()) for line in found.splitlines()]) or "nothing"
+            raise KernelError(
+                "join the user namespace", 0, where, f"its {name} is {shown}", "leave the mappings out"
+            )
+
+
+def _sorted_map(text: str) -> list[list[str]]:
+    return sorted([line.split() for line in text.splitlines()])
 
 
 def open_user_namespace(op: Op, pointer: str) -> int:

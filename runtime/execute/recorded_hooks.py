@@ -18,6 +18,6 @@ def run_recorded(kind: str, index: int, hook: dict[str, Any], state: dict[str, A
         hook.get("args"),
         hook.get("env"),
         hook.get("timeout") or 0,
-        dumps(state),
+        dumps(state, spaces=False),
         f"hooks.{kind}[{index}]",
     )

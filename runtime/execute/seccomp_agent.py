@@ -27,7 +27,7 @@ def send_to_agent(path: str, metadata: str, state: dict[str, Any], pid: int, des
     process_state["state"] = state
     sock = connect(path, "the seccomp agent", POINTER)
     try:
-        send_descriptor(sock, dumps(process_state).encode(), descriptor)
+        send_descriptor(sock, dumps(process_state, spaces=False).encode(), descriptor)
     except OSError as err:
         raise KernelError(f"send the seccomp descriptor to {path}", err.errno or 0, POINTER) from None
     finally:

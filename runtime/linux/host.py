@@ -51,12 +51,14 @@ class Host:
     initial user namespace. ``uid_map``, ``gid_map``: of the caller, (inside, outside, size).
     ``last_capability``: /proc/sys/kernel/cap_last_cap. ``kcore``: there is a /proc/kcore.
     ``setgroups``: setgroups(2) is not denied in the caller's user namespace.
+    ``selinux``: the kernel has SELinux switched on.
     ``own_namespaces``: of the namespace files asked about, those that are the caller's own.
     """
 
     __slots__ = (
         "euid", "egid", "capabilities", "user_namespace", "uid_map", "gid_map",
-        "cgroup", "kernel", "last_capability", "kcore", "page_sizes", "setgroups", "own_namespaces",
+        "cgroup", "kernel", "last_capability", "kcore", "page_sizes", "setgroups", "selinux",
+        "own_namespaces",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +75,7 @@ class Host:
         kcore: bool = True,
         page_sizes: tuple[str, ...] = ("2MB",),
         setgroups: bool = True,
+        selinux: bool = False,
         own_namespaces: frozenset[str] = frozenset(),
     ) -> None:
         self.euid = euid
@@ -87,6 +90,7 @@ class Host:
         self.kcore = kcore
         self.page_sizes = page_sizes
         self.setgroups = setgroups
+        self.selinux = selinux
         self.own_namespaces = own_namespaces
 
     def capable(self, number: int) -> bool:
@@ -117,6 +121,7 @@ def read_host(namespace_paths: Iterable[str] = ()) -> Host:
         kcore=os.path.exists("/proc/kcore"),
         page_sizes=_huge_page_sizes(),
         setgroups=not in_user_namespace or _read("/proc/self/setgroups").strip() != "deny",
+        selinux=os.path.exists("/sys/fs/selinux/enforce"),
         own_namespaces=own_namespaces(namespace_paths),
     )
 

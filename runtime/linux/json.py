@@ -64,15 +64,18 @@ except ImportError:  # a Python without the accelerator: slower, and just as goo
     _quote: Callable[[str], str] = encoder.encode_basestring_ascii
     _scan = decoder.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
-    def _compact(value: object) -> str:
-        return encoder.JSONEncoder(allow_nan=False, default=_refuse_object).encode(value)
+    def _compact(value: object, colon: str = ": ", comma: str = ", ") -> str:
+        separators = (comma, colon)
+        return encoder.JSONEncoder(
+            allow_nan=False, default=_refuse_object, separators=separators
+        ).encode(value)
 else:
     _quote = _json.encode_basestring_ascii
     _scan = _json.make_scanner(_Settings())  # type: ignore[arg-type]
 
-    def _compact(value: object) -> str:
+    def _compact(value: object, colon: str = ": ", comma: str = ", ") -> str:
         # a new encoder each time, since a failure leaves traces in its markers
-        encode = _json.make_encoder({}, _refuse_object, _quote, None, ": ", ", ", False, False, False)
+        encode = _json.make_encoder({}, _refuse_object, _quote, None, colon, comma, False, False, False)
         return "".join(encode(value, 0))
 
 
@@ -121,14 +124,16 @@ def _missing_value(text: str, position: int) -> str:
     return "Unexpected end" if position >= len(text) else "Expecting value"
 
 
-def dumps(value: object, indent: int | str | None = None) -> str:
+def dumps(value: object, indent: int | str | None = None, spaces: bool = True) -> str:
     """The JSON text of a value, all ASCII.  indent: spaces per level, or the text for a level.
 
-    Raises TypeError for what is not JSON, JSONError for NaN, Infinity and endless nesting.
+    Without `spaces` it is as short as can be, as Go writes it: scripts search hooks' states and log
+    lines for such text.  Raises TypeError for what is not JSON, JSONError for NaN, Infinity and
+    endless nesting.
     """
     try:
         if indent is None:
-            return _compact(value)
+            return _compact(value) if spaces else _compact(value, ":", ",")
         parts: list[str] = []
         _write(value, "\n", " " * indent if isinstance(indent, int) else indent, parts)
         return "".join(parts)

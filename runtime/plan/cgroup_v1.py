@@ -21,7 +21,7 @@ MAX_SHARES = 262144
 
 
 def memory(request: LimitRequest) -> Writes:
-    """Kernel memory limits are ignored: kernels of this age have none (and managers always send them)."""
+    """The limit of all kernel memory is ignored: kernels of this age have none."""
     wanted = request.resources.memory
     if wanted is None:
         return []
@@ -36,6 +36,8 @@ def memory(request: LimitRequest) -> Writes:
         writes.append(("memory.memsw.limit_in_bytes", str(swap), "/memory/swap"))
     if wanted.reservation:
         writes.append(("memory.soft_limit_in_bytes", str(wanted.reservation), "/memory/reservation"))
+    if wanted.kernel_tcp:
+        writes.append(("memory.kmem.tcp.limit_in_bytes", str(wanted.kernel_tcp), "/memory/kernelTCP"))
     if wanted.swappiness is not None:
         writes.append(("memory.swappiness", str(wanted.swappiness), "/memory/swappiness"))
     if wanted.disable_oom_killer or (request.update and wanted.disable_oom_killer is False):

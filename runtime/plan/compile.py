@@ -36,6 +36,7 @@ def compile_create(spec: Spec, bundle: str, rootfs: str, host: Host, options: Cr
     c = Container(spec, bundle, rootfs, host, options)
     p = _payload(c)
     _check_caller(c)
+    _check_labels(c)
     ops = [
         *_before_spawn(c),
         *_stage(c, p),
@@ -237,6 +238,15 @@ def _check_caller(c: Container) -> None:
     if c.namespaces.own("user") and not c.own_mounts:
         message = "root of a user namespace can mount nothing without a mount namespace"
         raise refuse("/linux/namespaces", message, 'add {"type": "mount"}')
+
+
+def _check_labels(c: Container) -> None:
+    """Without SELinux a label has no effect; where it is on, a mount without its label would have one."""
+    if not c.linux or not c.linux.mount_label:
+        return
+    if c.host.selinux:
+        raise refuse("/linux/mountLabel", "planc 0.1 does not support SELinux", "remove it")
+    c.warnings.append("linux.mountLabel: ignored, as this host has no SELinux")
 
 
 def _payload(c: Container) -> Payload:

@@ -78,4 +78,4 @@ def state_around_pid(c: Container, status: str) -> tuple[str, str]:
     after: dict[str, object] = {"bundle": c.bundle}
     if c.spec.annotations:
         after["annotations"] = c.spec.annotations
-    return dumps(before)[:-1] + ', "pid": ', ", " + dumps(after)[1:]
+    return dumps(before, spaces=False)[:-1] + ',"pid":', "," + dumps(after, spaces=False)[1:]

@@ -70,7 +70,7 @@ def _rootfs_problem(rootfs: str) -> str:
     try:
         mode = os.stat(rootfs).st_mode
     except FileNotFoundError:
-        return f"is {name}, which does not exist; make the directory, or write the path of another"
+        return f"is {name}: no such file or directory; make it, or write the path of another"
     except OSError as error:
         return f"is {name}: {errno_text(error.errno or 0)}"
     if mode & _FILE_TYPE != _DIRECTORY:

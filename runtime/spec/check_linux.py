@@ -45,7 +45,7 @@ def _check_namespaces(linux: Linux, problems: list[Problem]) -> None:
     for path, namespace in items("linux.namespaces", linux.namespaces):
         kind = namespace.type
         if kind in seen:
-            message = f"{show(kind)} is already in {seen[kind]}; keep one of them"
+            message = f"{show(kind)} is a duplicate of {seen[kind]}; keep one of them"
             problems.append(Problem(f"{path}.type", kind, message))
         elif kind is not None:
             seen[kind] = path
@@ -131,6 +131,5 @@ def _check_cgroups_path(linux: Linux, problems: list[Problem]) -> None:
 
 def _check_unsupported(linux: Linux, problems: list[Problem]) -> None:
     check_unsupported(linux.net_devices, "linux.netDevices", "netDevices", problems)
-    check_unsupported(linux.mount_label, "linux.mountLabel", "SELinux", problems)
     check_unsupported(linux.intel_rdt, "linux.intelRdt", "intelRdt", problems)
     check_unsupported(linux.memory_policy, "linux.memoryPolicy", "memoryPolicy", problems)

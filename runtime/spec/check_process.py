@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.spec.model import Process, Scheduler
 
-__all__ = ["RLIMIT_TYPES", "check_process"]
+__all__ = ["RLIMIT_TYPES", "check_env", "check_process"]
 
 RLIMIT_TYPES = (
     "RLIMIT_AS",
@@ -40,7 +40,7 @@ def check_process(process: Process, path: str, problems: list[Problem], warnings
     if process.args is not None and not process.args:
         problems.append(Problem(f"{prefix}args", [], "[] is empty; write the program and its arguments"))
     check_absolute(process.cwd, f"{prefix}cwd", problems)
-    _check_env(process, prefix, problems)
+    check_env(process.env, f"{prefix}env", problems)
     _check_console_size(process, prefix, problems)
     _check_capabilities(process, prefix, warnings)
     _check_rlimits(process, prefix, problems)
@@ -51,8 +51,9 @@ def check_process(process: Process, path: str, problems: list[Problem], warnings
     check_unsupported(process.exec_cpu_affinity, f"{prefix}execCPUAffinity", "execCPUAffinity", problems)
 
 
-def _check_env(process: Process, prefix: str, problems: list[Problem]) -> None:
-    for path, variable in items(f"{prefix}env", process.env):
+def check_env(env: list[str] | None, where: str, problems: list[Problem]) -> None:
+    """environ(7): NAME=value; where: the path of the list."""
+    for path, variable in items(where, env):
         equals = variable.find("=")
         if equals < 0:
             problems.append(Problem(path, variable, f"{show(variable)} has no =; write NAME=value"))

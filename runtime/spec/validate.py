@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from runtime.errors import Problem
 from runtime.spec.check_linux import check_linux
-from runtime.spec.check_process import check_process
+from runtime.spec.check_process import check_env, check_process
 from runtime.spec.check_resources import check_resources
 from runtime.spec.decode import entry, show
 from runtime.spec.finding import Namespaces, check_absolute, items
@@ -130,7 +130,9 @@ def _check_names(spec: Spec, problems: list[Problem]) -> None:
 
 def _check_mounts(spec: Spec, problems: list[Problem]) -> None:
     for path, mount in items("mounts", spec.mounts):
-        check_absolute(mount.destination, f"{path}.destination", problems)
+        if mount.destination is not None and not mount.destination.startswith("/"):
+            shown = show(mount.destination)
+            spec.warnings.append(f"{path}.destination: {shown} is not absolute and counts from /")
         options = mount.options or []
         if ("bind" in options or "rbind" in options) and not mount.source and "remount" not in options:
             message = "missing; a bind mount needs the path of what to bind"
@@ -151,6 +153,7 @@ def _check_hooks(spec: Spec, problems: list[Problem]) -> None:
     ):
         for path, hook in items(f"hooks.{name}", kind):
             check_absolute(hook.path, f"{path}.path", problems)
+            check_env(hook.env, f"{path}.env", problems)
 
 
 def _check_annotations(spec: Spec, problems: list[Problem]) -> None:

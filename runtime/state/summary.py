@@ -71,7 +71,7 @@ def summary_text(record: Record, file: os.stat_result) -> bytes | None:
         *[f"cgroup {path}" for controllers, path in record.cgroups if controllers],
         *[f"cgroup {path}" for controllers, path in record.cgroups if not controllers],
     ]
-    if any(["\n" in line or "\0" in line for line in lines]):
+    if any("\n" in line or "\0" in line for line in lines):
         return None
     parts = _state_parts(record)
     lines.append("state " + " ".join([str(len(part)) for part in parts]))

@@ -1,7 +1,7 @@
 """Become the runtime exactly as a manager would start it; run as a script inside the machine.
 
-argv[1] is JSON: `argv`, `env` (complete), `ignore` and `block` (signal numbers), `fds` ({number: path of a FIFO or
-file, opened for reading and writing}), `null_output` (stdout and stderr are /dev/null, opened for reading only).
+argv[1] is JSON: `argv`, `env` (complete), `ignore` and `block` (signal numbers), `fds` ({number: path of a
+FIFO or file, opened for reading and writing}), `null_output` (stdout and stderr are /dev/null, read-only).
 """
 
 import fcntl
@@ -13,8 +13,8 @@ import sys
 
 def set_signals(ignored: list[int], blocked: list[int]) -> None:
     """Undo what this interpreter did to signals, then do what the manager does."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+    for own in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        signal.signal(own, signal.SIG_DFL)
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

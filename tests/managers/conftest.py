@@ -1,7 +1,8 @@
-"""Fixtures: one private machine per session, the managers in it, and the runtime under test (env var PLANC)."""
+"""Fixtures: one private machine per session, the managers in it, and the runtime under test (PLANC)."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -55,8 +56,9 @@ def runtime_name(runtime: str) -> str:
     return subprocess.check_output([runtime, "--version"], text=True).split()[0]
 
 
-@pytest.fixture(scope="session")
-def machine(runtime: str) -> Iterator[Machine]:
+@contextlib.contextmanager
+def running_machine(runtime: str) -> Iterator[Machine]:
+    """A machine with the images; when it ends, nothing of a container may be left in it."""
     need("root privileges", os.geteuid() == 0)
     need("busybox-static", image.busybox())
     need("util-linux's unshare and nsenter", find_program("unshare") and find_program("nsenter"))
@@ -65,8 +67,23 @@ def machine(runtime: str) -> Iterator[Machine]:
         one.start()
         write_image(one)
         yield one
+        one.assert_quiet()
     finally:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def machine(runtime: str) -> Iterator[Machine]:
+    """The machine of the session."""
+    with running_machine(runtime) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def spare_machine(runtime: str) -> Iterator[Machine]:
+    """One more, for daemons that would disturb those of the session."""
+    with running_machine(runtime) as one:
+        yield one
 
 
 @pytest.fixture
@@ -136,11 +153,15 @@ def podman(machine: Machine, podman_storage: None, request: pytest.FixtureReques
 
 
 @pytest.fixture(scope="session")
-def rootless_storage(machine: Machine) -> None:
+def rootless_storage(machine: Machine) -> Iterator[None]:
+    """The rootless user's images; at the end, the process that keeps its user namespace stops."""
     need("podman", find_program("podman"))
     need("newuidmap (package uidmap)", find_program("newuidmap"))
     need("slirp4netns", find_program("slirp4netns"))
-    Podman(machine, machine.runtime, rootless=True).load()
+    command = Podman(machine, machine.runtime, rootless=True)
+    command.load()
+    yield
+    command("system", "migrate")
 
 
 @pytest.fixture

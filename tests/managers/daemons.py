@@ -1,8 +1,8 @@
 """Docker, Podman, containerd and Buildah inside a Machine, all told to use the runtime under test.
 
-Every manager object is called like its command: `docker("run", "--rm", IMAGE, "true")` runs it inside the machine,
-asserts the exit code (`code=`, default 0) and returns a Result.  `clean()` removes what a test left behind and then
-asserts that nothing is left: no container, no cgroup, no state of the runtime, no process.
+Every manager object is called like its command: `docker("run", "--rm", IMAGE, "true")` runs it inside the
+machine, asserts the exit code (`code=`, default 0) and returns a Result.  `clean()` removes what a test left
+behind and then asserts that nothing is left: no container, no cgroup, no state of the runtime, no process.
 """
 
 from __future__ import annotations
@@ -32,18 +32,20 @@ STATE_ROOTS = ("/run/runc", "/run/planc")
 
 def find_program(*names: str) -> str:
     """The first of these programs that exists here, or an empty string."""
-    return next((path for name in names if (path := shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin"))), "")
+    return next(
+        (path for name in names if (path := shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin"))), ""
+    )
 
 
 def ulimits() -> list[str]:
-    """Values for --ulimit within the host's hard limits, which a root without CAP_SYS_RESOURCE can't exceed."""
+    """Values for --ulimit within the host's hard limits; to exceed those takes CAP_SYS_RESOURCE."""
     files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1] % 2**63, 10_000)
     processes = min(resource.getrlimit(resource.RLIMIT_NPROC)[1] % 2**63, 10_000)
     return [f"nofile={files}:{files}", f"nproc={processes}:{processes}"]
 
 
 class Manager:
-    """One command of a manager, with fixed options and environment, as root or as another user of the machine."""
+    """One command of a manager, with fixed options and environment, as root or as the rootless user."""
 
     def __init__(
         self, machine: Machine, argv: list[str], env: Mapping[str, str] | None = None, user: str = ""
@@ -64,7 +66,7 @@ class Manager:
 
 
 def leftovers(machine: Machine, processes: str, cgroups: str, state_roots: list[str]) -> set[str]:
-    """Processes whose command contains a text, cgroups whose path matches a pattern, entries of state directories."""
+    """Processes with a text in their command, cgroups matching a pattern, entries of state directories."""
     found = {command for command in machine.processes().values() if processes in command}
     found |= {name for name in machine.cgroups() if re.match(cgroups, name)}
     for root in state_roots:
@@ -92,7 +94,9 @@ def assert_nothing_left(machine: Machine, processes: str, cgroups: str, state_ro
 class Docker(Manager):
     """A Docker Engine with its own containerd; `settings` are added to its daemon.json."""
 
-    def __init__(self, machine: Machine, name: str = "docker", settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, machine: Machine, name: str = "docker", settings: Mapping[str, Any] | None = None
+    ) -> None:
         self.socket = f"/run/{name}.sock"
         super().__init__(machine, [DOCKER, "-H", f"unix://{self.socket}"], {"DOCKER_BUILDKIT": "0"})
         self.name = name
@@ -146,7 +150,9 @@ class Docker(Manager):
         if containers := self("ps", "-aq").out.split():
             self("rm", "-f", "-v", *containers)
         shims = f"/run/{self.name}/containerd/containerd.sock"
-        assert_nothing_left(self.machine, shims, f"{self.cgroup}/(buildkit/|[0-9a-f]{{64}})", [self.state_root])
+        assert_nothing_left(
+            self.machine, shims, f"{self.cgroup}/(buildkit/|[0-9a-f]{{64}})", [self.state_root]
+        )
 
 
 class Containerd(Manager):
@@ -200,7 +206,9 @@ def write_containers_config(machine: Machine, directory: Path) -> dict[str, str]
     etc = machine.inside("/etc/containers")
     etc.mkdir(exist_ok=True)
     (etc / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    (etc / "registries.conf").write_text('unqualified-search-registries = ["docker.io"]\nshort-name-mode = "disabled"\n')
+    (etc / "registries.conf").write_text(
+        'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "disabled"\n'
+    )
     limits = ", ".join(f'"{limit}"' for limit in ulimits())
     (directory / "containers.conf").write_text(
         f"[containers]\ndefault_ulimits = [{limits}]\n"

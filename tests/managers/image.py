@@ -1,4 +1,4 @@
-"""The images of the suite: busybox with a few users, and the same for the infra container of pods; no registry."""
+"""The images of the suite: busybox with a few users, and the same as infra container of pods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,21 @@ BUSYBOX = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox")
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
 GROUP = "root:x:0:root\nwheel:x:10:root,app\napp:x:1000:\n"
 PAUSE = "#!/bin/sh\ntrap exit TERM INT\nsleep 1000000 & wait\n"
-DIRECTORIES = ("bin", "dev", "etc", "home", "home/app", "proc", "root", "run", "sys", "tmp", "usr", "usr/bin", "var")
+DIRECTORIES = (
+    "bin",
+    "dev",
+    "etc",
+    "home",
+    "home/app",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/bin",
+    "var",
+)
 
 
 def busybox() -> str:
@@ -52,13 +66,18 @@ def write_rootfs(directory: Path) -> None:
 
 def image_config(layer: bytes, command: str) -> bytes:
     """The image's own config: what runs by default, and the digest of its only layer."""
-    return json.dumps({
-        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
-        "os": "linux",
-        "config": {"Cmd": [command], "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
-        "history": [{"created_by": "this test suite"}],
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-    }).encode()
+    return json.dumps(
+        {
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
+            "os": "linux",
+            "config": {
+                "Cmd": [command],
+                "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            },
+            "history": [{"created_by": "this test suite"}],
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        }
+    ).encode()
 
 
 def write_archive(rootfs: Path, archive: Path) -> None:

@@ -1,14 +1,15 @@
 """A private machine for container managers: own mounts, network, processes, ipc, hostname and cgroup tree.
 
-Managers change the network, mount file systems and leave helpers running.  In here they may: their default paths
-(/run, /tmp, /etc) are theirs alone, several machines can exist side by side, and when the machine ends the kernel
-removes everything.  The directory `Machine.dir` has the same name inside and outside.  Kernel facts about a
-container are read from outside, through `proc()` and `cgroup()`.
+Managers change the network, mount file systems and leave helpers running.  In here they may: their default
+paths (/run, /tmp, /etc, …) are theirs alone, several machines can exist side by side, and when the machine
+ends the kernel removes everything.  The directory `Machine.dir` has the same name inside and outside.  Kernel
+facts about a container are read from outside, through `proc()` and `cgroup()`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
 
 from . import machine_init
 from .terminal import Terminal
@@ -24,6 +27,7 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+Answer = TypeVar("Answer")
 PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENTER = """#!/bin/sh
 dir=$1; shift
@@ -48,7 +52,7 @@ class Result:
         return self
 
 
-def poll(question: Callable[[], object], seconds: float = 10.0, what: str = "") -> object:
+def poll(question: Callable[[], Answer], seconds: float = 10.0, what: str = "") -> Answer:
     """Ask until the answer is true and return it; AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := question()):
@@ -68,9 +72,15 @@ class Machine:
         self.name = self.dir.name
         self.pid = 0
         self.blamed: set[str] = set()
+        self._first_mounts: set[str] = set()
         self._started: list[subprocess.Popen[bytes]] = []
         self._holder: subprocess.Popen[bytes] | None = None
-        self.env = {"PATH": f"{self.dir}/bin:{PATH}", "HOME": f"{self.dir}/home", "TERM": "xterm", "LANG": "C.UTF-8"}
+        self.env = {
+            "PATH": f"{self.dir}/bin:{PATH}",
+            "HOME": f"{self.dir}/home",
+            "TERM": "xterm",
+            "LANG": "C.UTF-8",
+        }
 
     def start(self) -> None:
         script = machine_init.__file__
@@ -82,12 +92,19 @@ class Machine:
         answer = self._holder.stdout.readline()
         assert answer, "the machine did not start; its stderr is above"
         self.pid = int(answer)
+        self._first_mounts = self.mounts()
         mounts = machine_init.cgroup_mounts()
         leaf = f"{self.name}/host" if machine_init.unified_only(mounts) else self.name
         procs = " ".join(f"{target}/{leaf}/cgroup.procs" for target, _, _ in mounts)
         self._enter = self.dir / "bin" / "enter"
         self._enter.write_text(ENTER.format(procs=procs, pid=self.pid))
         self._enter.chmod(0o755)
+
+    def assert_quiet(self) -> None:
+        """Once its daemons have stopped: no process, no mount of a container, no cgroup of one is left."""
+        poll(lambda: not self.processes(), 5, f"{self.processes()} end")
+        assert not (self.mounts() - self._first_mounts)
+        assert not {name for name in self.cgroups() if re.search("[0-9a-f]{64}", name)}
 
     def stop(self) -> None:
         """End all its processes and wait until cgroups and files are gone."""
@@ -102,7 +119,9 @@ class Machine:
                 if stream:
                     stream.close()
         assert not self.dir.exists()
-        remaining = [target for target, _, _ in machine_init.cgroup_mounts() if Path(target, self.name).exists()]
+        remaining = [
+            target for target, _, _ in machine_init.cgroup_mounts() if Path(target, self.name).exists()
+        ]
         assert not remaining
 
     def _command(self, argv: Sequence[str], cwd: str | Path | None, user: str) -> list[str]:
@@ -159,7 +178,11 @@ class Machine:
         return Result(tuple(words), process.returncode, *shown).expect(code)
 
     def terminal(
-        self, *argv: str | Path, env: Mapping[str, str] | None = None, cwd: str | Path | None = None, user: str = ""
+        self,
+        *argv: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: str | Path | None = None,
+        user: str = "",
     ) -> Terminal:
         """Start a command inside on a new terminal."""
         words = [str(word) for word in argv]
@@ -201,19 +224,24 @@ class Machine:
                 continue
         return found
 
-    def mounts(self) -> list[str]:
+    def mounts(self) -> set[str]:
         """The mount points that the machine's processes see outside of containers."""
-        return [line.split()[4] for line in self.proc(1, "mountinfo").read_text().splitlines()]
+        return {line.split()[4] for line in self.proc(1, "mountinfo").read_text().splitlines()}
 
     def cgroup(self, pid: int | str, controller: str) -> Path:
         """The directory of the cgroup of a process in the hierarchy of a v1 controller, seen from outside."""
+        hierarchies = {
+            word: target for target, _, options in machine_init.cgroup_mounts() for word in options.split(",")
+        }
         for line in self.proc(pid, "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controller in controllers.split(","):
-                for target, _, options in machine_init.cgroup_mounts():
-                    if controller in options.split(","):
-                        return Path(target + path)
-        raise KeyError(controller)
+                return Path(hierarchies[controller] + path)
+        pytest.skip(f"this machine lacks the cgroup v1 controller {controller}, whose files the test reads")
+
+    def frozen(self, pid: int | str) -> bool:
+        """Whether the freezer has stopped the process; false also on the way there."""
+        return (self.cgroup(pid, "freezer") / "freezer.state").read_text() == "FROZEN\n"
 
     def cgroups(self) -> set[str]:
         """All cgroups below the machine's, relative to it, of all hierarchies."""

@@ -16,14 +16,20 @@ import time
 from pathlib import Path
 
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup")
-OTHER_RUNTIMES = ("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/bin/runc", "/usr/bin/crun", "/usr/local/bin/crun")
+OTHER_RUNTIMES = (
+    "/usr/sbin/runc",
+    "/usr/bin/runc",
+    "/usr/local/bin/runc",
+    "/usr/bin/crun",
+    "/usr/local/bin/crun",
+)
 USER = "rootless"
 USER_ID = 1717
 SUBIDS = {USER: 1_000_000, "dockremap": 2_000_000, "containers": 3_000_000}
 
 
 def cgroup_mounts() -> list[tuple[str, str, str]]:
-    """(mount point, file system type, options of the mount) of every cgroup hierarchy, as /proc/mounts has them."""
+    """(mount point, file system type, options) of every cgroup hierarchy, as in /proc/mounts."""
     found = []
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, target, kind, options = line.split()[:4]
@@ -94,7 +100,11 @@ def mount_kernel_views() -> None:
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
     for target, kind, options in hierarchies:
         os.mkdir(target)
-        kept = [word for word in options.split(",") if word not in ("rw", "ro", "relatime", "nosuid", "nodev", "noexec")]
+        kept = [
+            word
+            for word in options.split(",")
+            if word not in ("rw", "ro", "relatime", "nosuid", "nodev", "noexec")
+        ]
         mount("-t", kind, *(["-o", ",".join(kept)] if kept and kind == "cgroup" else []), kind, target)
 
 
@@ -157,7 +167,7 @@ def offer_tun(directory: Path) -> None:
 
 
 def offer_runtime(directory: Path, runtime: str) -> None:
-    """The runtime under test as bin/runc, first on PATH, and as names/planc; every other runtime refuses to work."""
+    """The runtime under test as bin/runc, first on PATH, and as names/planc; all others refuse to work."""
     for place, name in (("bin", "runc"), ("names", "planc")):
         (directory / place).mkdir()
         (directory / place / name).symlink_to(runtime)

@@ -13,25 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 from . import as_manager
 from .daemons import assert_nothing_left
-from .machine import Machine, Result, poll
+from .machine import Machine, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SHIM_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LD_LIBRARY_PATH": "/opt/containerd/lib:"}
+SHIM_ENV = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LD_LIBRARY_PATH": "/opt/containerd/lib:",
+}
 SHIM_ENV |= {"TTRPC_ADDRESS": "/run/containerd/containerd.sock.ttrpc", "GOMAXPROCS": "4"}
 CONMON_ENV = {"_OCI_SYNCPIPE": "3", "_OCI_STARTPIPE": "4", "PATH": SHIM_ENV["PATH"], "HOME": "/root"}
 CONMON_ENV |= {"XDG_RUNTIME_DIR": "", "_CONTAINERS_USERNS_CONFIGURED": "", "_CONTAINERS_ROOTLESS_UID": ""}
 PODMAN_ENV = {"XDG_RUNTIME_DIR": ""}
 DOCKER_CAPABILITIES = """CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP
-    NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE""".split()
+    NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"""
 DENY_ALL_DEVICES = [{"allow": False, "access": "rwm"}]
 
 
 def docker_config(rootfs: Path, cgroup: str, args: Sequence[str]) -> dict[str, Any]:
-    """A config.json of Docker's shape: no HOME, no terminal, all devices denied, zeros for resources without limit."""
+    """A config.json of Docker's shape: no HOME, no terminal, all devices denied, zeros for "no limit"."""
     nosuid = ["nosuid", "noexec", "nodev"]
-    capabilities = [f"CAP_{name}" for name in DOCKER_CAPABILITIES]
+    capabilities = [f"CAP_{name}" for name in DOCKER_CAPABILITIES.split()]
     return {
         "ociVersion": "1.0.2-dev",
         "process": {
@@ -39,14 +43,19 @@ def docker_config(rootfs: Path, cgroup: str, args: Sequence[str]) -> dict[str, A
             "args": list(args),
             "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=replay"],
             "cwd": "/",
-            "capabilities": {kind: capabilities for kind in ("bounding", "effective", "permitted")},
+            "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), capabilities),
             "oomScoreAdj": 0,
         },
         "root": {"path": str(rootfs)},
         "hostname": "replay",
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc", "options": nosuid},
-            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"]},
+            {
+                "destination": "/dev",
+                "type": "tmpfs",
+                "source": "tmpfs",
+                "options": ["nosuid", "mode=755", "size=65536k"],
+            },
             {
                 "destination": "/dev/pts",
                 "type": "devpts",
@@ -113,7 +122,7 @@ class Replay:
         null_output: bool = False,
         merged: bool = False,
     ) -> Result:
-        """Run the runtime with exactly these words, variables, signals and descriptors; read its output to EOF.
+        """Run the runtime with exactly these words, variables, signals, descriptors; read its output to EOF.
 
         `inherited`: a container will keep stdout and stderr, so they are files.  `merged`: both are one pipe.
         """
@@ -135,7 +144,9 @@ class Replay:
                 data = process.communicate(timeout=15)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"{words}: something still holds stdout or stderr, or it hangs") from None
+                raise AssertionError(
+                    f"{words}: something still holds stdout or stderr, or it hangs"
+                ) from None
         texts = [path.read_bytes() for path in files] if inherited else [part or b"" for part in data]
         shown = [text.decode(errors="replace").rstrip() for text in texts]
         return Result(tuple(words), process.returncode, *shown).expect(code)
@@ -157,15 +168,6 @@ class Replay:
         pid = self.create(name, config, **how)
         self.verb("start", name)
         return pid
-
-    def output(self, name: str, config: Mapping[str, Any], **how: Any) -> str:
-        """What the command of a container prints on stdout until it has exited."""
-        pid = self.create(name, config, **how)
-        self.verb("start", name)
-        poll(lambda: not self.machine.proc(pid, "stat").exists())
-        text = (self.directory / "output").read_text()
-        self.verb("delete", name)
-        return text
 
     def state(self, name: str) -> dict[str, Any]:
         """The answer of `state`, an object."""

@@ -24,7 +24,12 @@ class Terminal:
         self.seen = ""
         self.resize(40, 120)
         self._process = subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env=dict(env), preexec_fn=lambda: os.login_tty(slave)
+            argv,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=dict(env),
+            preexec_fn=lambda: os.login_tty(slave),
         )
         os.close(slave)
 

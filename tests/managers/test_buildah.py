@@ -32,7 +32,11 @@ def test_exit_code(buildah: Buildah) -> None:
 
 @pytest.mark.parametrize(
     ("command", "text"),
-    [("/no/such", "no such file"), ("nosuch", "executable file not found"), ("/etc/plain", "permission denied")],
+    [
+        ("/no/such", "no such file"),
+        ("nosuch", "executable file not found"),
+        ("/etc/plain", "permission denied"),
+    ],
 )
 def test_command_that_cannot_run(buildah: Buildah, command: str, text: str) -> None:
     error = buildah.run(buildah.container(), command, code=1).err
@@ -51,10 +55,22 @@ def test_terminal(buildah: Buildah) -> None:
 
 def test_options(buildah: Buildah, workdir: Path) -> None:
     (workdir / "f").write_text("mounted\n")
-    words = ("--user", "1000:1000", "--workingdir", "/tmp", "--env", "A=b", "--hostname", "h1", "--network", "none")
+    words = (
+        "--user",
+        "1000:1000",
+        "--workingdir",
+        "/tmp",
+        "--env",
+        "A=b",
+        "--hostname",
+        "h1",
+        "--network",
+        "none",
+    )
     mounts = ("-v", f"{workdir}:/mnt:ro", "--mount", "type=tmpfs,dst=/t,tmpfs-size=65536")
     caps = ("--cap-add", "CAP_NET_ADMIN", "--cap-drop", "CAP_KILL")
-    script = "id -u; pwd; echo $A; hostname; cat /mnt/f; grep -c ' /t tmpfs.*size=64k' /proc/mounts; ls /sys/class/net"
+    script = "id -u; pwd; echo $A; hostname; cat /mnt/f"
+    script += "; grep -c ' /t tmpfs.*size=64k' /proc/mounts; ls /sys/class/net"
     out = buildah.run(buildah.container(), "sh", "-c", script, options=words + mounts + caps).out
     assert out.split() == ["1000", "/tmp", "b", "h1", "mounted", "1", "lo"]
 
@@ -63,7 +79,9 @@ def test_host_namespaces(buildah: Buildah) -> None:
     words = ("--network", "host", "--ipc", "host", "--pid", "host", "--uts", "host", "--cgroupns", "host")
     script = "for n in net ipc pid uts cgroup; do readlink /proc/self/ns/$n; done"
     out = buildah.run(buildah.container(), "sh", "-c", script, options=words).out
-    assert out.split() == [buildah.machine.namespace(1, kind) for kind in ("net", "ipc", "pid", "uts", "cgroup")]
+    assert out.split() == [
+        buildah.machine.namespace(1, kind) for kind in ("net", "ipc", "pid", "uts", "cgroup")
+    ]
 
 
 def test_a_command_of_more_than_a_second(buildah: Buildah) -> None:
@@ -78,14 +96,31 @@ def test_a_command_that_is_over_at_once(buildah: Buildah) -> None:
 
 
 def test_runtime_flags(buildah: Buildah, workdir: Path) -> None:
-    flags = ("--runtime-flag", "debug", "--runtime-flag", f"log={workdir}/log", "--runtime-flag", "log-format=json")
+    flags = (
+        "--runtime-flag",
+        "debug",
+        "--runtime-flag",
+        f"log={workdir}/log",
+        "--runtime-flag",
+        "log-format=json",
+    )
     buildah.run(buildah.container(), "true", options=flags)
     assert (workdir / "log").exists()
 
 
 def test_isolation_rootless(buildah: Buildah) -> None:
     container = buildah.container()
-    words = ["run", "--runtime", buildah.machine.runtime, "--isolation", "rootless", container, "--", "echo", "hi"]
+    words = [
+        "run",
+        "--runtime",
+        buildah.machine.runtime,
+        "--isolation",
+        "rootless",
+        container,
+        "--",
+        "echo",
+        "hi",
+    ]
     assert buildah(*words).out == "hi"
 
 
@@ -102,7 +137,8 @@ def test_interrupted(buildah: Buildah) -> None:
 def test_bud(buildah: Buildah, workdir: Path) -> None:
     (workdir / "Dockerfile").write_text(
         f"FROM {IMAGE}\nRUN echo one > /one\nWORKDIR /w\nUSER app\nENV A=1\n"
-        'RUN test "$(id -u) $(pwd) $A" = "1000 /w 1"\nUSER root\nRUN cat /one && echo two > /two\nCMD ["cat", "/two"]\n'
+        'RUN test "$(id -u) $(pwd) $A" = "1000 /w 1"\nUSER root\n'
+        'RUN cat /one && echo two > /two\nCMD ["cat", "/two"]\n'
     )
     result = buildah.bud(workdir, "-t", "built")
     assert "COMMIT built" in result.out + result.err
@@ -124,7 +160,18 @@ def test_bud_with_limits(buildah: Buildah, workdir: Path) -> None:
         f"FROM {IMAGE}\nRUN test $(cat /sys/fs/cgroup/memory/memory.limit_in_bytes) = 268435456\n"
         "RUN test $(ulimit -c) = 5\n"
     )
-    words = ("--memory", "256m", "--cpu-shares", "100", "--shm-size", "8m", "--network", "host", "--ulimit", "core=2560")
+    words = (
+        "--memory",
+        "256m",
+        "--cpu-shares",
+        "100",
+        "--shm-size",
+        "8m",
+        "--network",
+        "host",
+        "--ulimit",
+        "core=2560",
+    )
     buildah.bud(workdir, *words, "-t", "limited")
     buildah("rmi", "limited")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .daemons import Manager
 from .image import SHORT as IMAGE
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ CMD ["cat", "/both"]
 BUILDERS = pytest.mark.parametrize("buildkit", ["0", "1"], ids=["legacy", "buildkit"])
 
 
-def build(docker: Docker, context: Path, recipe: str, buildkit: str, code: int | None = 0, *words: str) -> Result:
+def build(
+    docker: Docker, context: Path, recipe: str, buildkit: str, code: int | None = 0, *words: str
+) -> Result:
     (context / "Dockerfile").write_text(recipe)
     (context / "given").write_text("two\n")
-    engine = type(docker).__mro__[1](docker.machine, docker.argv, {"DOCKER_BUILDKIT": buildkit})
-    return engine("build", "--no-cache", "-t", "built", *words, context, code=code)
+    client = Manager(docker.machine, docker.argv, {"DOCKER_BUILDKIT": buildkit})
+    return client("build", "--no-cache", "-t", "built", *words, context, code=code)
 
 
 @BUILDERS
@@ -44,7 +47,15 @@ def test_build_and_run(docker: Docker, workdir: Path, buildkit: str) -> None:
 
 @BUILDERS
 def test_build_with_host_network(docker: Docker, workdir: Path, buildkit: str) -> None:
-    build(docker, workdir, f"FROM {IMAGE}\nRUN ls /sys/class/net | grep docker0\n", buildkit, 0, "--network", "host")
+    build(
+        docker,
+        workdir,
+        f"FROM {IMAGE}\nRUN ls /sys/class/net | grep docker0\n",
+        buildkit,
+        0,
+        "--network",
+        "host",
+    )
     docker("rmi", "built")
 
 

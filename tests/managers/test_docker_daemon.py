@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def engine(machine: Machine) -> Iterator[Callable[..., Docker]]:
+def engine(spare_machine: Machine) -> Iterator[Callable[..., Docker]]:
     """Start another engine, without network, with these settings."""
     need("docker.io", find_program(DOCKER) and find_program(*DOCKERD))
     started: list[Docker] = []
 
     def start(name: str, **settings: Any) -> Docker:
         fixed = {"bridge": "none", "iptables": False, "cgroup-parent": f"/{name}"}
-        one = Docker(machine, name, fixed | {key.replace("_", "-"): value for key, value in settings.items()})
+        named = {key.replace("_", "-"): value for key, value in settings.items()}
+        one = Docker(spare_machine, name, fixed | named)
         one.start()
         started.append(one)
         return one
@@ -33,7 +34,6 @@ def engine(machine: Machine) -> Iterator[Callable[..., Docker]]:
     for one in started:
         one.clean()
         one.stop()
-        machine.run("sh", "-c", f"rmdir /sys/fs/cgroup/*/{one.name}", code=None)
 
 
 def test_user_namespace_remapping(engine: Callable[..., Docker]) -> None:
@@ -44,12 +44,20 @@ def test_user_namespace_remapping(engine: Callable[..., Docker]) -> None:
     assert docker.machine.proc(pid, "gid_map").read_text().split() == ["0", "2000000", "65536"]
     assert docker.machine.status(pid, "Uid").split()[0] == "2000000"
     assert docker("exec", "u1", "id").out.startswith("uid=0(root) gid=0(root)")
-    assert docker("exec", "-u", "app", "u1", "sh", "-c", "id -u; touch /home/app/x && echo wrote").out == "1000\nwrote"
+    assert (
+        docker("exec", "-u", "app", "u1", "sh", "-c", "id -u; touch /home/app/x && echo wrote").out
+        == "1000\nwrote"
+    )
     script = "mount -t tmpfs x /tmp 2>&1; ls -ld /root | cut -d' ' -f5; mknod /tmp/n c 1 3 2>&1; true"
     assert "denied" in docker("exec", "u1", "sh", "-c", script).out
     host = docker("run", "--rm", "--userns", "host", IMAGE, "cat", "/proc/self/uid_map").out
     assert host.split() == ["0", "0", "4294967295"]
-    assert docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", IMAGE, "sh", "-c", "echo x > /tmp/x && id -u").out == "0"
+    assert (
+        docker(
+            "run", "--rm", "--read-only", "--tmpfs", "/tmp", IMAGE, "sh", "-c", "echo x > /tmp/x && id -u"
+        ).out
+        == "0"
+    )
 
 
 def test_live_restore(engine: Callable[..., Docker]) -> None:

@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 @pytest.fixture
 def box(docker: Docker) -> Iterator[Docker]:
     """Docker with a container `box` that sleeps, without network, with two groups and a variable."""
-    docker("run", "-d", "--name", "box", "--network", "none", "-e", "GIVEN=1", "--memory", "64m", IMAGE, "sleep", "1000")
+    docker(
+        "run",
+        "-d",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "-e",
+        "GIVEN=1",
+        "--memory",
+        "64m",
+        IMAGE,
+        "sleep",
+        "1000",
+    )
     yield docker
 
 
@@ -127,7 +141,9 @@ def test_many_at_once(box: Docker) -> None:
 
 
 def test_the_terminal_of_an_exec_can_be_interrupted(box: Docker) -> None:
-    with box.terminal("exec", "-it", "box", "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 0.1; done") as t:
+    with box.terminal(
+        "exec", "-it", "box", "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 0.1; done"
+    ) as t:
         t.wait_for("ready")
         t.send("\x03")
         assert t.wait() == 9

@@ -1,11 +1,9 @@
-"""Resources: every limit is read back from the cgroup files, the enforcing ones are run into, updates are live."""
+"""Resources: every limit is read back from the cgroup files, some are run into, updates are live."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-
-import pytest
 
 from .conftest import need
 from .image import SHORT as IMAGE
@@ -15,11 +13,6 @@ if TYPE_CHECKING:
     from .daemons import Docker
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(autouse=True)
-def cgroup_v1() -> None:
-    need("cgroup v1 controllers, whose files these tests read", os.path.isdir("/sys/fs/cgroup/memory"))
 
 
 class Limited:

@@ -28,7 +28,9 @@ def test_own_namespaces_by_default(docker: Docker) -> None:
     assert docker.machine.namespace(pid, "user") == docker.machine.namespace(1, "user")
 
 
-@pytest.mark.parametrize(("option", "kind"), [("--net", "net"), ("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts")])
+@pytest.mark.parametrize(
+    ("option", "kind"), [("--net", "net"), ("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts")]
+)
 def test_host_namespace(docker: Docker, option: str, kind: str) -> None:
     pid = start(docker, "shares", option, "host")
     assert docker.machine.namespace(pid, kind) == docker.machine.namespace(1, kind)
@@ -64,7 +66,14 @@ def test_bridge_network_connects_containers(docker: Docker) -> None:
     docker("run", "-d", "--name", "web", IMAGE, "sh", "-c", script)
     address = docker.inspect("web", "{{.NetworkSettings.IPAddress}}")
     assert docker("exec", "web", "ls", "/sys/class/net").out.split() == ["eth0", "lo"]
-    get = ("run", "--rm", IMAGE, "sh", "-c", f"for i in 1 2 3 4 5 6; do wget -qO- http://{address}/ && break; sleep 1; done")
+    get = (
+        "run",
+        "--rm",
+        IMAGE,
+        "sh",
+        "-c",
+        f"for i in 1 2 3 4 5 6; do wget -qO- http://{address}/ && break; sleep 1; done",
+    )
     assert docker(*get).out == "hello"
 
 

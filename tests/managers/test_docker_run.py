@@ -93,7 +93,9 @@ def test_terminal_follows_the_window_size(docker: Docker) -> None:
 
 
 def test_interrupt_key_reaches_the_command(docker: Docker) -> None:
-    with docker.terminal(*RUN, "-it", IMAGE, "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 1; done") as t:
+    with docker.terminal(
+        *RUN, "-it", IMAGE, "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 1; done"
+    ) as t:
         t.wait_for("ready")
         t.send("\x03")
         assert t.wait() == 9
@@ -112,7 +114,9 @@ def test_hostname_and_domainname(docker: Docker) -> None:
 def test_users_and_groups(docker: Docker) -> None:
     shown = docker(*RUN, "--user", "app", IMAGE, "id").out
     assert shown == "uid=1000(app) gid=1000(app) groups=10(wheel),1000(app)"
-    numbers = docker(*RUN, "--user", "1234:5678", "--group-add", "77", IMAGE, "sh", "-c", "id -u; id -g; id -G").out
+    numbers = docker(
+        *RUN, "--user", "1234:5678", "--group-add", "77", IMAGE, "sh", "-c", "id -u; id -g; id -G"
+    ).out
     uid, gid, groups = numbers.splitlines()
     assert (uid, gid) == ("1234", "5678")
     assert set(groups.split()) == {"5678", "77"}
@@ -129,7 +133,9 @@ def test_environment_and_working_directory(docker: Docker) -> None:
     assert lines[0] == "/made/here"
     assert {"A=b c", "HOME=/x"} <= set(lines)
     names = {line.split("=")[0] for line in lines[1:]}
-    assert names <= {"A", "HOME", "PATH", "HOSTNAME", "PWD", "SHLVL", "OLDPWD"}, "the host's environment leaked"
+    assert names <= {"A", "HOME", "PATH", "HOSTNAME", "PWD", "SHLVL", "OLDPWD"}, (
+        "the host's environment leaked"
+    )
 
 
 def test_read_only_root(docker: Docker) -> None:
@@ -152,7 +158,9 @@ def test_tmpfs_options(docker: Docker) -> None:
 def test_volumes_read_write_and_read_only(docker: Docker, workdir: Path) -> None:
     (workdir / "given").write_text("from the host")
     binds = ("-v", f"{workdir}:/rw", "-v", f"{workdir}:/ro:ro", "-v", f"{workdir}/given:/single")
-    result = docker(*RUN, *binds, IMAGE, "sh", "-c", "cat /ro/given /single; touch /ro/no; echo back > /rw/answer")
+    result = docker(
+        *RUN, *binds, IMAGE, "sh", "-c", "cat /ro/given /single; touch /ro/no; echo back > /rw/answer"
+    )
     assert result.out == "from the host" * 2
     assert "Read-only file system" in result.err
     assert (workdir / "answer").read_text() == "back\n"
@@ -168,11 +176,28 @@ def test_named_volume_outlives_its_container(docker: Docker) -> None:
 def test_bind_propagation(docker: Docker, workdir: Path) -> None:
     for name in ("shared", "slave", "private"):
         (workdir / name).mkdir()
-    binds = [f"-v={workdir}:/shared:rshared", f"-v={workdir}:/slave:rslave", f"-v={workdir}:/private:rprivate"]
-    docker("run", "-d", "--name", "prop", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", *binds, IMAGE, "sleep", "1000")
+    binds = [
+        f"-v={workdir}:/shared:rshared",
+        f"-v={workdir}:/slave:rslave",
+        f"-v={workdir}:/private:rprivate",
+    ]
+    docker(
+        "run",
+        "-d",
+        "--name",
+        "prop",
+        "--cap-add",
+        "SYS_ADMIN",
+        "--security-opt",
+        "seccomp=unconfined",
+        *binds,
+        IMAGE,
+        "sleep",
+        "1000",
+    )
     docker.machine.run("mount", "-t", "tmpfs", "fromhost", workdir / "slave")
     seen = docker("exec", "prop", "grep", "fromhost", "/proc/mounts").out
-    assert f"/slave/slave" in seen and "/shared/slave" in seen and "/private/slave" not in seen
+    assert "/slave/slave" in seen and "/shared/slave" in seen and "/private/slave" not in seen
     docker("exec", "prop", "mount", "-t", "tmpfs", "fromcontainer", "/shared/shared")
     docker("exec", "prop", "mount", "-t", "tmpfs", "inslave", "/slave/private")
     mounts = docker.machine.mounts()
@@ -207,7 +232,17 @@ def test_devices_not_given_are_denied_but_the_usual_ones_work(docker: Docker) ->
     """
     words = docker(*RUN, IMAGE, "sh", "-c", script).out.split()
     devices = ["null", "zero", "full", "random", "urandom", "tty"]
-    assert words == ["denied", *devices, "4", "4", "ok", "full", "/proc/self/fd", "/proc/self/fd/0", "pts/ptmx"]
+    assert words == [
+        "denied",
+        *devices,
+        "4",
+        "4",
+        "ok",
+        "full",
+        "/proc/self/fd",
+        "/proc/self/fd/0",
+        "pts/ptmx",
+    ]
 
 
 def capabilities(docker: Docker, *words: str) -> int:
@@ -235,11 +270,24 @@ def test_privileged(docker: Docker) -> None:
     pid = docker.pid("priv")
     assert status(pid, "Seccomp") == "0"
     assert int(status(pid, "CapEff"), 16) == int(status(1, "CapEff"), 16)
-    docker("exec", "priv", "sh", "-c", "mkdir /m && mount -t tmpfs x /m && test -c /dev/kmsg && test -w /proc/sys")
+    docker(
+        "exec",
+        "priv",
+        "sh",
+        "-c",
+        "mkdir /m && mount -t tmpfs x /m && test -c /dev/kmsg && test -w /proc/sys",
+    )
 
 
 def test_nearly_privileged(docker: Docker) -> None:
-    words = ("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--security-opt", "seccomp=unconfined")
+    words: tuple[str, ...] = (
+        "--cap-add",
+        "ALL",
+        "--cap-drop",
+        "SYS_RESOURCE",
+        "--security-opt",
+        "seccomp=unconfined",
+    )
     words += ("--security-opt", "systempaths=unconfined", "--device-cgroup-rule", "a *:* rwm")
     script = "mkdir /m && mount -t tmpfs x /m && mount -o remount,rw /sys && hostname other && hostname"
     assert docker(*RUN, *words, IMAGE, "sh", "-c", script).out == "other"
@@ -248,7 +296,9 @@ def test_nearly_privileged(docker: Docker) -> None:
 def test_no_new_privileges(docker: Docker) -> None:
     script = "grep NoNewPrivs /proc/self/status"
     assert docker(*RUN, IMAGE, "sh", "-c", script).out.split()[1] == "0"
-    assert docker(*RUN, "--security-opt", "no-new-privileges", IMAGE, "sh", "-c", script).out.split()[1] == "1"
+    assert (
+        docker(*RUN, "--security-opt", "no-new-privileges", IMAGE, "sh", "-c", script).out.split()[1] == "1"
+    )
 
 
 def test_seccomp_profiles(docker: Docker, workdir: Path) -> None:
@@ -262,7 +312,9 @@ def test_seccomp_profiles(docker: Docker, workdir: Path) -> None:
     }
     (workdir / "seccomp.json").write_text(json.dumps(profile))
     option = ("--security-opt", f"seccomp={workdir}/seccomp.json")
-    result = docker(*RUN, *option, IMAGE, "sh", "-c", "mkdir /x; chmod 700 /tmp; grep Seccomp: /proc/self/status")
+    result = docker(
+        *RUN, *option, IMAGE, "sh", "-c", "mkdir /x; chmod 700 /tmp; grep Seccomp: /proc/self/status"
+    )
     assert "Operation not permitted" in result.err
     assert "No space left on device" in result.err
     assert result.out.split()[1] == "2"
@@ -276,7 +328,9 @@ def test_default_seccomp_profile_denies_unshare(docker: Docker) -> None:
 
 def test_masked_and_read_only_paths(docker: Docker) -> None:
     script = "cat /proc/keys /proc/timer_list; ls -A /proc/acpi /sys/firmware | grep -v :"
-    writes = "touch /sys/x; echo 1 > /proc/sys/kernel/shm_rmid_forced; echo 1 > /proc/irq/default_smp_affinity"
+    writes = (
+        "touch /sys/x; echo 1 > /proc/sys/kernel/shm_rmid_forced; echo 1 > /proc/irq/default_smp_affinity"
+    )
     result = docker(*RUN, IMAGE, "sh", "-c", f"{script}; {writes}; true")
     assert result.out == ""
     assert result.err.count("Read-only file system") == 3

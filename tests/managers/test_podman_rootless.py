@@ -34,7 +34,11 @@ def test_host_network(rootless: Podman) -> None:
 
 def test_keep_id(rootless: Podman) -> None:
     assert rootless(*RUN, "--userns", "keep-id", IMAGE, "id", "-u").out == str(USER_ID)
-    assert rootless(*RUN, "--uidmap", "0:1:1000", IMAGE, "cat", "/proc/self/uid_map").out.split() == ["0", "1", "1000"]
+    assert rootless(*RUN, "--uidmap", "0:1:1000", IMAGE, "cat", "/proc/self/uid_map").out.split() == [
+        "0",
+        "1",
+        "1000",
+    ]
 
 
 def test_terminal(rootless: Podman) -> None:
@@ -55,7 +59,9 @@ def test_exec_and_life(rootless: Podman) -> None:
     pid = rootless.pid("c1")
     assert rootless.machine.status(pid, "Uid").split()[0] == str(USER_ID)
     assert rootless("exec", "c1", "sh", "-c", "id -u; exit 5", code=5).out == "0"
-    out = rootless("exec", "-u", "1000:10", "-e", "A=b", "-w", "/tmp", "c1", "sh", "-c", "id -u; pwd; echo $A").out
+    out = rootless(
+        "exec", "-u", "1000:10", "-e", "A=b", "-w", "/tmp", "c1", "sh", "-c", "id -u; pwd; echo $A"
+    ).out
     assert out.split() == ["1000", "/tmp", "b"]
     assert "no such file" in rootless("exec", "c1", "/no/such", code=127).err
     assert rootless("logs", "c1").out == "up"
@@ -71,8 +77,27 @@ def test_exec_and_life(rootless: Podman) -> None:
 def test_files(rootless: Podman) -> None:
     home = rootless.env["HOME"]
     rootless.machine.run("mkdir", "-p", f"{home}/w", user=USER)
-    words = ("--read-only", "--tmpfs", "/x", "-v", f"{home}/w:/w", "-v", "vol1:/v", "--ulimit", "nofile=512:512")
-    rootless(*RUN, *words, "--cap-drop", "ALL", IMAGE, "sh", "-c", "touch /w/made /x/y /v/z; ! touch /no 2>/dev/null")
+    words = (
+        "--read-only",
+        "--tmpfs",
+        "/x",
+        "-v",
+        f"{home}/w:/w",
+        "-v",
+        "vol1:/v",
+        "--ulimit",
+        "nofile=512:512",
+    )
+    rootless(
+        *RUN,
+        *words,
+        "--cap-drop",
+        "ALL",
+        IMAGE,
+        "sh",
+        "-c",
+        "touch /w/made /x/y /v/z; ! touch /no 2>/dev/null",
+    )
     assert rootless.machine.run("stat", "-c", "%u", f"{home}/w/made").out == str(USER_ID)
 
 
@@ -117,5 +142,18 @@ def test_restart_policy_and_health(rootless: Podman) -> None:
     words = ("--health-cmd", "true", "--health-interval", "disable")
     rootless("run", "-d", "--name", "c1", "--network", "none", *words, IMAGE, "sleep", "1000")
     rootless("healthcheck", "run", "c1")
-    rootless("run", "-d", "--name", "c2", "--network", "none", "--restart", "on-failure:1", IMAGE, "sh", "-c", "echo x; exit 7")
+    rootless(
+        "run",
+        "-d",
+        "--name",
+        "c2",
+        "--network",
+        "none",
+        "--restart",
+        "on-failure:1",
+        IMAGE,
+        "sh",
+        "-c",
+        "echo x; exit 7",
+    )
     poll(lambda: rootless("logs", "c2").out == "x\nx")

@@ -1,4 +1,4 @@
-"""What managers do to a runtime that its own tests would not think of; each call is replayed as they make it."""
+"""What managers do to a runtime that its own tests would not think of, replayed call by call."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .daemons import Podman
     from .replay import Replay
-
-SIGNAL_FIELDS = ("SigBlk", "SigIgn")
 
 
 def log_entries(replay: Replay, name: str) -> list[dict[str, str]]:
@@ -60,7 +58,7 @@ def resources(replay: Replay, pid: str, file: str) -> str:
 def crowded(replay: Replay) -> Iterator[tuple[dict[int, Path], int]]:
     """Descriptors 3…18 on one FIFO, and the FIFO's reading end."""
     path, reader = replay.fifo("leak")
-    yield {number: path for number in range(3, 19)}, reader
+    yield dict.fromkeys(range(3, 19), path), reader
     os.close(reader)
 
 
@@ -72,7 +70,12 @@ def test_foreign_descriptors_reach_nobody(replay: Replay, crowded: tuple[dict[in
         replay.verb(*verb, fds=fds)
         poll(lambda: not held(reader))
     assert descriptors(replay, pid) == {0, 1, 2}
-    replay.call(*replay.flags("c1"), *exec_words(replay, "c1", exec_process(replay, "sleep", "1000")), fds=fds, inherited=True)
+    replay.call(
+        *replay.flags("c1"),
+        *exec_words(replay, "c1", exec_process(replay, "sleep", "1000")),
+        fds=fds,
+        inherited=True,
+    )
     assert descriptors(replay, (replay.directory / "exec-0.pid").read_text()) == {0, 1, 2}
     assert not held(reader)
 
@@ -80,7 +83,16 @@ def test_foreign_descriptors_reach_nobody(replay: Replay, crowded: tuple[dict[in
 def test_preserved_descriptors_and_no_others(replay: Replay, crowded: tuple[dict[int, Path], int]) -> None:
     fds, _ = crowded
     bundle = replay.bundle("c1")
-    words = ["create", "--bundle", str(bundle), "--pid-file", str(bundle / "init.pid"), "--preserve-fds", "2", "c1"]
+    words = [
+        "create",
+        "--bundle",
+        str(bundle),
+        "--pid-file",
+        str(bundle / "init.pid"),
+        "--preserve-fds",
+        "2",
+        "c1",
+    ]
     replay.call(*replay.flags("c1"), *words, fds=fds, inherited=True)
     replay.verb("start", "c1")
     pid = (bundle / "init.pid").read_text()
@@ -106,14 +118,23 @@ def test_create_and_exec_with_a_terminal_close_their_output(replay: Replay) -> N
     config["process"]["terminal"] = True
     bundle = replay.bundle("c1", config)
     console = ConsoleSocket(replay.directory / "s1")
-    words = ["--bundle", str(bundle), "--pid-file", str(bundle / "init.pid"), "--console-socket", str(console.path)]
+    words = [
+        "--bundle",
+        str(bundle),
+        "--pid-file",
+        str(bundle / "init.pid"),
+        "--console-socket",
+        str(console.path),
+    ]
     replay.call(*replay.flags("c1"), "create", *words, "c1", merged=True)
     assert os.isatty(console.receive())
     replay.verb("start", "c1", merged=True)
     pid = (bundle / "init.pid").read_text()
     assert os.readlink(replay.machine.proc(pid, "fd/1")).startswith("/dev/pts/")
     second = ConsoleSocket(replay.directory / "s2")
-    *exec_flags, name = exec_words(replay, "c1", exec_process(replay, "sh", "-c", "tty; sleep 1000", terminal=True))
+    *exec_flags, name = exec_words(
+        replay, "c1", exec_process(replay, "sh", "-c", "tty; sleep 1000", terminal=True)
+    )
     replay.call(*replay.flags("c1"), *exec_flags, "--console-socket", str(second.path), name, merged=True)
     assert os.read(second.receive(), 100).startswith(b"/dev/pts/")
     replay.verb("delete", "--force", "c1")
@@ -137,12 +158,18 @@ def test_output_opened_for_reading_only(replay: Replay) -> None:
 
 
 def test_dirty_signals_are_reset_for_the_container(replay: Replay, runtime_name: str) -> None:
-    dirty = {"ignore": [signal.SIGPIPE, signal.SIGTERM], "block": [signal.SIGUSR1, signal.SIGCHLD]}
+    dirty: dict[str, Any] = {
+        "ignore": [signal.SIGPIPE, signal.SIGTERM],
+        "block": [signal.SIGUSR1, signal.SIGCHLD],
+    }
     pid = replay.create("c1", **dirty)
     replay.verb("start", "c1", **dirty)
     poll(lambda: "sleep" in replay.machine.proc(pid, "comm").read_text())
     replay.call(
-        *replay.flags("c1"), *exec_words(replay, "c1", exec_process(replay, "sleep", "1000")), inherited=True, **dirty
+        *replay.flags("c1"),
+        *exec_words(replay, "c1", exec_process(replay, "sleep", "1000")),
+        inherited=True,
+        **dirty,
     )
     second = (replay.directory / "exec-0.pid").read_text()
     for process in (pid, second):
@@ -221,7 +248,10 @@ def test_update_takes_zeros_for_unchanged_and_ignores_devices(replay: Replay) ->
         replay.call(*replay.flags("c1"), "update", "--resources", "-", "c1", stdin=stdin.fileno())
     assert resources(replay, pid, "memory.limit_in_bytes") == str(48 << 20)
     assert resources(replay, pid, "memory.soft_limit_in_bytes") == str(32 << 20)
-    assert (resources(replay, pid, "cpu.shares"), resources(replay, pid, "cpu.cfs_quota_us")) == ("512", "50000")
+    assert (resources(replay, pid, "cpu.shares"), resources(replay, pid, "cpu.cfs_quota_us")) == (
+        "512",
+        "50000",
+    )
     assert resources(replay, pid, "pids.max") == "50"
     assert resources(replay, pid, "devices.list") == before
 
@@ -241,7 +271,16 @@ def test_update_from_a_file_with_an_equals_sign(replay: Replay) -> None:
 def test_standard_devices_although_all_are_denied(replay: Replay) -> None:
     pid = replay.run("c1")
     rules = set(resources(replay, pid, "devices.list").splitlines())
-    usual = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"}
+    usual = {
+        "c 1:3 rwm",
+        "c 1:5 rwm",
+        "c 1:7 rwm",
+        "c 1:8 rwm",
+        "c 1:9 rwm",
+        "c 5:0 rwm",
+        "c 5:2 rwm",
+        "c 136:* rwm",
+    }
     assert usual <= rules
     assert not any(rule.startswith("a ") for rule in rules)
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
@@ -254,7 +293,11 @@ def test_standard_devices_although_all_are_denied(replay: Replay) -> None:
 def test_prestart_hook_with_another_name_in_args(replay: Replay) -> None:
     """busybox goes by args[0], so the hook runs only if the runtime honours it."""
     script = "cat > state; readlink /proc/self/cwd > where; env > environment"
-    hook = {"path": "/bin/busybox", "args": ["sh", "-c", f"cd {replay.directory} && {script}"], "env": ["ONLY=this"]}
+    hook = {
+        "path": "/bin/busybox",
+        "args": ["sh", "-c", f"cd {replay.directory} && {script}"],
+        "env": ["ONLY=this"],
+    }
     config = replay.config("c1") | {"hooks": {"prestart": [hook]}}
     pid = replay.create("c1", config)
     state = json.loads((replay.directory / "state").read_text())
@@ -339,7 +382,9 @@ def test_the_same_id_again_and_again(replay: Replay) -> None:
 
 def test_different_ids_at_the_same_time(replay: Replay) -> None:
     names = [f"p{number}" for number in range(5)]
-    script = 'set -e; "$@" create --bundle $d/$n --pid-file $d/$n/pid $n; "$@" start $n; "$@" delete --force $n'
+    script = (
+        'set -e; "$@" create --bundle $d/$n --pid-file $d/$n/pid $n; "$@" start $n; "$@" delete --force $n'
+    )
     runtime = [replay.machine.runtime, "--root", str(replay.root)]
     jobs = []
     for name in names:
@@ -353,7 +398,9 @@ def test_different_ids_at_the_same_time(replay: Replay) -> None:
 
 def test_the_same_id_twice_is_refused(replay: Replay) -> None:
     pid = replay.run("c1")
-    result = replay.call(*replay.flags("c1"), "create", "--bundle", str(replay.directory / "c1"), "c1", code=1)
+    result = replay.call(
+        *replay.flags("c1"), "create", "--bundle", str(replay.directory / "c1"), "c1", code=1
+    )
     assert "exist" in result.err
     assert replay.state("c1")["pid"] == int(pid)
 
@@ -446,7 +493,7 @@ def test_kill_all_without_a_pid_namespace(replay: Replay) -> None:
 
 
 def test_config_of_rootless_podman(rootless: Podman, runtime: str, runtime_name: str) -> None:
-    """uid 0 of a user namespace made by the caller, none in the config, no cgroupsPath, no way to write cgroups."""
+    """uid 0 of a user namespace made by the caller, none in the config, no cgroupsPath, no usable cgroups."""
     home = rootless.env["HOME"]
     config = rootless_config(f"{home}/rootfs-{runtime_name}")
     script = f"""
@@ -466,7 +513,12 @@ def test_config_of_rootless_podman(rootless: Podman, runtime: str, runtime_name:
 
 
 def rootless_config(rootfs: str) -> dict[str, Any]:
-    bind = {"destination": "/sys", "type": "bind", "source": "/sys", "options": ["rprivate", "nosuid", "noexec", "nodev", "ro", "rbind"]}
+    bind = {
+        "destination": "/sys",
+        "type": "bind",
+        "source": "/sys",
+        "options": ["rprivate", "nosuid", "noexec", "nodev", "ro", "rbind"],
+    }
     return {
         "ociVersion": "1.0.2-dev",
         "process": {
@@ -479,7 +531,12 @@ def rootless_config(rootfs: str) -> dict[str, Any]:
         "root": {"path": rootfs},
         "hostname": "rootless",
         "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
+            {
+                "destination": "/proc",
+                "type": "proc",
+                "source": "proc",
+                "options": ["nosuid", "noexec", "nodev"],
+            },
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
             bind,
         ],
@@ -501,7 +558,9 @@ def test_mount_options_of_podman(replay: Replay) -> None:
     pid = replay.run("c1", config)
     root = replay.machine.proc(pid, "root")
     assert (root / "etc/passwd").read_text().startswith("root:")
-    [line] = [line for line in replay.machine.proc(pid, "mountinfo").read_text().splitlines() if " /etc " in line]
+    [line] = [
+        line for line in replay.machine.proc(pid, "mountinfo").read_text().splitlines() if " /etc " in line
+    ]
     assert "noexec" in line and "size=1024k" in line and "shared:" not in line
     assert replay.machine.proc(pid, "oom_score_adj").read_text().strip() == "0"
 
@@ -552,6 +611,17 @@ def test_seccomp_of_docker_and_podman(replay: Replay) -> None:
     assert "ipc ok" in text
 
 
+COMMON_SYSCALLS = """
+    access arch_prctl brk capget capset chdir clone close dup2 dup3 epoll_ctl epoll_pwait execve exit
+    exit_group faccessat faccessat2 fcntl fstat fstatfs futex getcwd getdents64 getegid geteuid getgid
+    getpgrp getpid getppid getuid getrandom ioctl lseek mmap mprotect munmap nanosleep clock_nanosleep
+    newfstatat open openat openat2 pipe pipe2 prctl pread64 prlimit64 read readlink readlinkat rseq
+    rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address setgid setgroups setuid
+    setresuid setresgid sigaltstack stat lstat statfs statx tgkill unshare vfork wait4 write writev
+    umask fork poll ppoll setsid getsid close_range getgroups getresuid getresgid uname setpgid getpgid
+    gettid madvise sched_yield sendmsg recvmsg sendto recvfrom select pselect6 seccomp personality
+    clock_gettime getrlimit sched_getaffinity
+"""
 SECCOMP_PROBE = """
 exec > /dev/shm/shown 2>&1
 mkdir /dev/shm/d
@@ -565,19 +635,11 @@ exec sleep 1000
 def test_default_errno(replay: Replay) -> None:
     """Podman's profiles answer ENOSYS to unknown system calls, Docker's EPERM."""
     config = replay.config("c1", "sh", "-c", SECCOMP_PROBE)
-    allowed = """access arch_prctl brk capget capset chdir clone close dup2 dup3 epoll_ctl epoll_pwait execve exit
-        exit_group faccessat faccessat2 fcntl fstat fstatfs futex getcwd getdents64 getegid geteuid getgid getpgrp getpid
-        getppid getuid getrandom ioctl lseek mmap mprotect munmap nanosleep clock_nanosleep newfstatat open openat
-        openat2 pipe pipe2 prctl pread64 prlimit64 read readlink readlinkat rseq rt_sigaction rt_sigprocmask
-        rt_sigreturn set_robust_list set_tid_address setgid setgroups setuid setresuid setresgid sigaltstack stat
-        lstat statfs statx tgkill unshare vfork wait4 write writev umask fork poll ppoll setsid getsid
-        close_range getgroups getresuid getresgid uname setpgid getpgid gettid madvise sched_yield sendmsg recvmsg
-        sendto recvfrom select pselect6 seccomp personality clock_gettime getrlimit sched_getaffinity""".split()
     config["linux"]["seccomp"] = {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": 38,
         "architectures": ["SCMP_ARCH_X86_64"],
-        "syscalls": [{"names": allowed, "action": "SCMP_ACT_ALLOW"}],
+        "syscalls": [{"names": COMMON_SYSCALLS.split(), "action": "SCMP_ACT_ALLOW"}],
     }
     pid = replay.run("c1", config)
     shown = replay.machine.proc(pid, "root/dev/shm/shown")
@@ -630,7 +692,16 @@ def test_failed_create_leaves_nothing(replay: Replay) -> None:
     """Buildah doesn't clean up after a failed create."""
     before = replay.machine.cgroups()
     bundle = replay.bundle("c1", replay.config("c1", "/no/such"))
-    replay.call(*replay.flags("c1"), "create", "--bundle", str(bundle), "--pid-file", str(bundle / "pid"), "c1", code=1)
+    replay.call(
+        *replay.flags("c1"),
+        "create",
+        "--bundle",
+        str(bundle),
+        "--pid-file",
+        str(bundle / "pid"),
+        "c1",
+        code=1,
+    )
     assert not (replay.root / "c1").exists()
     assert {name for name in replay.machine.cgroups() - before if name.endswith("/c1")} == set()
     assert not (bundle / "pid").exists()

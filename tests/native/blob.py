@@ -36,7 +36,8 @@ def _enumeration(name: str) -> dict[str, int]:
 CODES = _enumeration("plan_opcode")
 MESSAGES = _enumeration("message_type")
 FIELDS = {
-    name: re.findall(r"(\w+)_t (\w+);", body) for name, body in re.findall(r"struct op_(\w+) \{(.*?)\}", _header(), re.S)
+    name: re.findall(r"(\w+)_t (\w+);", body)
+    for name, body in re.findall(r"struct op_(\w+) \{(.*?)\}", _header(), re.S)
 }
 MAGIC = int(re.search(r"#define PLAN_MAGIC (\w+?)u\b", _header())[1], 0)  # type: ignore[index]
 VERSION = int(re.search(r"#define PLAN_VERSION (\d+)", _header())[1])  # type: ignore[index]
@@ -78,7 +79,10 @@ def _argument(kind: str, value: object, pool: _Pool, slots: dict[str, int]) -> i
 
 
 def encode(
-    operations: Sequence[Operation], sync_fd: int, inherited: Mapping[str, int] | None = None, keep_fds: int = 0
+    operations: Sequence[Operation],
+    sync_fd: int,
+    inherited: Mapping[str, int] | None = None,
+    keep_fds: int = 0,
 ) -> bytes:
     """The blob of `operations` (code in lower case, arguments by name; absent ones are 0, none, NULL).
 
@@ -102,5 +106,7 @@ def encode(
         for kind, field in fields:
             body += struct.pack("<Q", _argument(kind, args.get(field), pool, slots))
     size = pool.base + len(pool.data)
-    header = struct.pack("<4I2Q2I", MAGIC, VERSION, len(slots), len(operations), size, ops_at, sync_fd, keep_fds)
+    header = struct.pack(
+        "<4I2Q2I", MAGIC, VERSION, len(slots), len(operations), size, ops_at, sync_fd, keep_fds
+    )
     return header + slot_bytes + body + bytes(pool.data)

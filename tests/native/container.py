@@ -18,7 +18,9 @@ from typing import Any
 
 from .blob import MESSAGES, Operation, encode
 
-INIT = os.environ.get("PLANC_TEST_INIT") or str(Path(__file__).resolve().parents[2] / "runtime/native/planc-init")
+INIT = os.environ.get("PLANC_TEST_INIT") or str(
+    Path(__file__).resolve().parents[2] / "runtime/native/planc-init"
+)
 MESSAGE = struct.Struct("<IiiiQ1000s")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -30,7 +32,9 @@ NOATIME, STRICTATIME, NODIRATIME, NOSYMFOLLOW = 0x10, 0x20, 0x80, 0x200000
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
 
 
-def mount(source: str | None, target: str, type: str | None = None, flags: int = 0, data: str | None = None) -> None:
+def mount(
+    source: str | None, target: str, type: str | None = None, flags: int = 0, data: str | None = None
+) -> None:
     """mount(2)."""
     args = [None if s is None else os.fsencode(s) for s in (source, target, type)]
     if LIBC.mount(*args, ctypes.c_ulong(flags), None if data is None else data.encode()) < 0:

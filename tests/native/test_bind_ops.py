@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ from .container import (
     NOATIME,
     NODEV,
     NOEXEC,
-    NOSYMFOLLOW,
     NOSUID,
+    NOSYMFOLLOW,
     PIVOT,
     RDONLY,
     STRICTATIME,
@@ -125,14 +126,19 @@ def test_types_that_do_not_fit(rootfs: Path, source: Path) -> None:
     [
         (0, {"attr_set": RDONLY}, ["ro", "relatime"], None),
         (1, {"attr_set": RDONLY}, ["ro", "relatime"], ["rw", "nodev", "relatime"]),
-        (1, {"rec_set": RDONLY | NOEXEC}, ["ro", "noexec", "relatime"], ["ro", "nodev", "noexec", "relatime"]),
+        (
+            1,
+            {"rec_set": RDONLY | NOEXEC},
+            ["ro", "noexec", "relatime"],
+            ["ro", "nodev", "noexec", "relatime"],
+        ),
         (1, {"rec_clr": NODEV, "attr_set": NODEV}, ["rw", "relatime"], ["rw", "relatime"]),
         (1, {"rec_set": NOATIME}, ["rw", "noatime"], ["rw", "nodev", "noatime"]),
         (1, {"attr_set": STRICTATIME}, ["rw"], ["rw", "nodev", "relatime"]),
     ],
 )
 def test_attributes_of_trees(
-    rootfs: Path, source: Path, recursive: int, args: dict[str, int], top: list[str], sub: list[str] | None
+    rootfs: Path, source: Path, recursive: int, args: dict[str, Any], top: list[str], sub: list[str] | None
 ) -> None:
     ops = [*attach(rootfs), *bind(source, "/x", recursive=recursive, **args), PIVOT]
     with Container(ops, setup=lambda: submount(source, MS_NODEV)) as container:
@@ -266,7 +272,10 @@ def sysfs(target: str = "/sys", **args: object) -> Operation:
 def test_sysfs_without_an_own_network(rootfs: Path) -> None:
     """The kernel refuses; the caller's tree stands in, as read-only as the new one would have been."""
     os.chown(rootfs, 100000, 100000)
-    tree: Operation = ("open_tree", {"tree": "sys", "source": "/sys", "recursive": 1, "propagation": MS_SLAVE})
+    tree: Operation = (
+        "open_tree",
+        {"tree": "sys", "source": "/sys", "recursive": 1, "propagation": MS_SLAVE},
+    )
     failed = failure([*in_user_namespace(rootfs, [tree]), sysfs()], on_sync=[write_maps])
     assert (failed.error, failed.text) == (errno.EPERM, "mount sysfs on /sys")
     late: Operation = ("set_attr", {"mount": "kept", "attr_set": NOSYMFOLLOW})
@@ -281,7 +290,10 @@ def test_sysfs_without_an_own_network(rootfs: Path) -> None:
 
 def test_sysfs_with_an_own_network_is_new(rootfs: Path) -> None:
     os.chown(rootfs, 100000, 100000)
-    tree: Operation = ("open_tree", {"tree": "sys", "source": "/sys", "recursive": 1, "propagation": MS_SLAVE})
+    tree: Operation = (
+        "open_tree",
+        {"tree": "sys", "source": "/sys", "recursive": 1, "propagation": MS_SLAVE},
+    )
     ops = [*in_user_namespace(rootfs, [tree], flags=CLONE_NEWNET), sysfs(fallback="sys"), PIVOT]
     with Container(ops, on_sync=[write_maps]) as container:
         assert [m.path for m in container.mounts()] == ["/", "/sys"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,20 +57,19 @@ def test_existing_node_is_adjusted(rootfs: Path) -> None:
 @pytest.mark.parametrize("existing", ["file", "dir", "link", "other minor", "block"])
 def test_another_file_in_the_way(rootfs: Path, existing: str) -> None:
     path = rootfs / "null"
-    {
+    make: dict[str, Callable[[], object]] = {
         "file": lambda: path.write_text(""),
         "dir": lambda: path.mkdir(),
         "link": lambda: path.symlink_to("/real"),
         "other minor": lambda: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5)),
         "block": lambda: os.mknod(path, stat.S_IFBLK | 0o666, os.makedev(1, 3)),
-    }[existing]()
+    }
+    make[existing]()
     before = path.lstat()
     os.mknod(rootfs / "real", stat.S_IFCHR | 0o600, os.makedev(1, 3))
     failed = failure([*attach(rootfs), node("/null", stat.S_IFCHR, 1, 3)])
     assert failed.error == 0
-    assert failed.text == (
-        "mknod /null: there is already another file, which is not device 1:3 of that type"
-    )
+    assert failed.text == ("mknod /null: there is already another file, which is not device 1:3 of that type")
     after = path.lstat()
     assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,11 @@ def test_masks(rootfs: Path) -> None:
     paths = ("/secret", "/proc/timer_list", "/proc/keys", "/proc/fs", "/none", "/none/deep", "/dev/null/x")
     with Container([*attach(rootfs), PROC, NULL, PIVOT, *mask(*paths)]) as container:
         directory, file = container.mount_at("/secret"), container.mount_at("/proc/keys")
-        assert (directory.type, directory.options[0], "ro" in directory.super_options) == ("tmpfs", "ro", True)
+        assert (directory.type, directory.options[0], "ro" in directory.super_options) == (
+            "tmpfs",
+            "ro",
+            True,
+        )
         assert os.listdir(container.inside("/secret")) == []
         assert file.root.endswith("/dev/null")
         assert container.inside("/proc/keys").read_bytes() == b""
@@ -71,16 +76,17 @@ def test_a_masked_symlink_masks_what_it_means(rootfs: Path) -> None:
 
 @pytest.mark.parametrize("fake", ["link", "zero", "file", "directory", "missing"])
 def test_the_null_device_is_looked_at(rootfs: Path, fake: str) -> None:
-    """An image or a racing container that puts something else there must not get it mounted over /proc (CVE-2025-31133)."""
+    """Whatever else is there, it must not be mounted over a file of /proc (CVE-2025-31133)."""
     (rootfs / "dev").mkdir()
     null = rootfs / "dev/null"
-    {
+    make: dict[str, Callable[[], object]] = {
         "link": lambda: null.symlink_to("/proc/sys/kernel/core_pattern"),
         "zero": lambda: os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 5)),
         "file": lambda: null.write_text(""),
         "directory": lambda: null.mkdir(),
         "missing": lambda: None,
-    }[fake]()
+    }
+    make[fake]()
     failed = failure([*attach(rootfs), PROC, PIVOT, *mask("/proc/keys")])
     if fake == "missing":
         assert (failed.error, failed.text) == (errno.ENOENT, "open /dev/null of the container")
@@ -115,7 +121,7 @@ def test_read_only_file(rootfs: Path) -> None:
 
 
 def test_in_a_user_namespace(rootfs: Path) -> None:
-    """The flags of the caller's mounts are locked: only read-only is added. And nobody inside can take a mask away."""
+    """The flags of the caller's mounts are locked: only read-only is added."""
     os.chown(rootfs, 100000, 100000)
     os.chmod(rootfs / "secret", 0o755)
 

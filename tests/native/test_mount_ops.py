@@ -74,6 +74,13 @@ def test_a_security_context_keeps_its_commas(rootfs: Path) -> None:
     assert failed.text.startswith("mount tmpfs on /x: option context=u:r:t:s0:c1,c2")
 
 
+def test_options_refused_without_a_word(rootfs: Path) -> None:
+    (rootfs / "lower").mkdir()
+    data = f"lowerdir={rootfs}/lower"
+    failed = failure([*attach(rootfs), ("mount", {"type": "overlay", "target": "/x", "data": data})])
+    assert (failed.error, failed.text) == (errno.EINVAL, f"mount overlay on /x: options {data}")
+
+
 def test_unknown_file_system(rootfs: Path) -> None:
     failed = failure([*attach(rootfs), ("mount", {"type": "nofs", "source": "x", "target": "/x"})])
     assert failed.error == errno.ENODEV
@@ -89,13 +96,19 @@ def test_proc_and_sysfs_want_a_directory_of_their_own(rootfs: Path, type: str) -
         failed = failure([*attach(rootfs), ("mount", {"type": type, "source": type, "target": target})])
         assert failed.error == errno.ENOTDIR
         assert failed.text == f"mount {type} on {target}: not a directory of its own (a symlink or a file)"
-    with Container([*attach(rootfs), ("mount", {"type": type, "source": type, "target": "/new/dir"})]) as container:
+    with Container(
+        [*attach(rootfs), ("mount", {"type": type, "source": type, "target": "/new/dir"})]
+    ) as container:
         assert container.mount_at(f"{rootfs}/new/dir").type == type
 
 
 def test_tmpfs_follows_symlinks_inside_the_root(rootfs: Path) -> None:
     (rootfs / "dev").symlink_to("../../../data/dev")
-    ops = [*attach(rootfs), tmpfs("/dev"), ("mknod", {"path": "/dev/null", "mode": 0o20666, "major": 1, "minor": 3})]
+    ops = [
+        *attach(rootfs),
+        tmpfs("/dev"),
+        ("mknod", {"path": "/dev/null", "mode": 0o20666, "major": 1, "minor": 3}),
+    ]
     with Container(ops) as container:
         assert container.mount_at(f"{rootfs}/data/dev").type == "tmpfs"
     assert os.listdir(rootfs / "data/dev") == []
@@ -206,15 +219,14 @@ def test_late_read_only(rootfs: Path) -> None:
     assert (failed.error, failed.text) == (errno.EBADF, "change the attributes of a mount: none in the slot")
 
 
-def overlay_setup(base: Path, count: int) -> str:
-    """Mount a tmpfs on `base` and lay out `count` lower directories with long names; their option."""
+def overlay_setup(base: Path, count: int) -> None:
+    """Mount a tmpfs on `base` and lay out `count` lower directories with long names."""
     mount("tmpfs", str(base), "tmpfs")
     for i in range(count):
         (base / f"lower-directory-with-a-long-name-{i}").mkdir()
         (base / f"lower-directory-with-a-long-name-{i}" / f"file{i}").write_text("")
     for name in ("upper", "work"):
         (base / name).mkdir()
-    return ":".join(f"{base}/lower-directory-with-a-long-name-{i}" for i in range(count))
 
 
 def test_values_longer_than_fsconfig_takes(rootfs: Path, tmp_path: Path) -> None:
@@ -224,7 +236,13 @@ def test_values_longer_than_fsconfig_takes(rootfs: Path, tmp_path: Path) -> None
     assert len(lower) > 256
     data = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
     (rootfs / "data").symlink_to("/real")
-    overlay = {"type": "overlay", "source": "overlay", "target": "/data/x", "data": data, "mount": "overlay"}
+    overlay: dict[str, object] = {
+        "type": "overlay",
+        "source": "overlay",
+        "target": "/data/x",
+        "data": data,
+        "mount": "overlay",
+    }
     overlay |= {"attrs": NOSUID | NODEV, "propagation": [MS_SHARED], "superflags": "sync"}
     ops = [*attach(rootfs), ("mount", overlay), tmpfs("/after"), PIVOT]
     late: Operation = ("set_attr", {"mount": "overlay", "attr_set": RDONLY})
@@ -246,7 +264,11 @@ def test_escaped_commas_of_overlay(rootfs: Path, tmp_path: Path) -> None:
 
     (tmp_path / "layers").mkdir()
     data = f"lowerdir={tmp_path}/layers/a\\,b:{tmp_path}/layers/c"
-    ops = [*attach(rootfs), ("mount", {"type": "overlay", "source": "overlay", "target": "/x", "data": data}), PIVOT]
+    ops = [
+        *attach(rootfs),
+        ("mount", {"type": "overlay", "source": "overlay", "target": "/x", "data": data}),
+        PIVOT,
+    ]
     with Container(ops, setup=setup) as container:
         assert os.listdir(container.inside("/x")) == ["file"]
 

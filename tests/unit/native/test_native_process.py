@@ -241,3 +241,24 @@ def test_setns_without_a_namespace() -> None:
 def test_unshare_names_what_it_was_about() -> None:
     failed = failure([("unshare", {"flags": 0x20000 | 0x1})])
     assert (failed.error, failed.text) == (22, "create namespaces (mount)")
+
+
+IGNORE = f"""if True:
+    import ctypes, struct, sys
+    sys.path[:0] = {sys.path!r}
+    from init_harness import Init
+    ignored = struct.pack("QQQQ", 1, 0, 0, 0)
+    for number in (32, 33, 34, 64):
+        assert ctypes.CDLL(None).syscall(13, number, ignored, None, 8) == 0
+    with Init([("sync", {{}})]) as init:
+        init.expect(1)
+        status = open(f"/proc/{{init.pid}}/status").read()
+    print(status.split("SigIgn:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="a system call by its number")
+def test_signals_that_the_c_library_keeps_for_itself_are_reset_too() -> None:
+    """make(1) leaves 32 and 33 ignored, for one; sigaction(2) of a C library refuses to touch them."""
+    done = subprocess.run([sys.executable, "-c", IGNORE], check=True, capture_output=True, text=True)
+    assert done.stdout == "0000000000000000\n"

@@ -102,21 +102,22 @@ def test_saying_it_twice_changes_nothing(words: list[str]) -> None:
 
 
 # the table of runtime-spec "Linux mount options"
-OF_THE_SPEC = """
+SPEC_TABLE = """
 async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime
 noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev
 rdiratime relatime remount rexec rnoatime rnodiratime rnoexec rnorelatime rnostrictatime rnosuid
 rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw
 shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap
-""".split()
+"""
+OF_THE_SPEC = set(SPEC_TABLE.split())
 
 
 def test_every_option_of_the_spec_is_known() -> None:
-    assert set(OF_THE_SPEC) <= set(MOUNT_OPTIONS)
+    assert set(MOUNT_OPTIONS) >= OF_THE_SPEC
 
 
 def test_what_is_known_beyond_the_spec() -> None:
-    assert set(MOUNT_OPTIONS) - set(OF_THE_SPEC) == {"rnodev"}
+    assert set(MOUNT_OPTIONS) - OF_THE_SPEC == {"rnodev"}
 
 
 @pytest.mark.parametrize(

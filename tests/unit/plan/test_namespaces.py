@@ -114,10 +114,10 @@ def test_the_stage_is_not_dumpable_as_soon_as_can_be() -> None:
 
 def test_how_the_stage_gets_into_its_cgroups() -> None:
     """On v2 it is born inside; v1 it enters first of all, and what may be forbidden is the runtime's."""
-    hybrid = CgroupLayout("hybrid", ((("cpu", "cpuacct"), "/cg/cpu", "/me"),), "/cg/unified", "/me")
+    hybrid = CgroupLayout("hybrid", ((("cpu", "devices"), "/cg/v1", "/me"),), "/cg/unified", "/me")
     assert samples.ops(samples.create(samples.config()), "enter_cgroups", "cgroup_join") == []
     plan = samples.create(samples.config(), samples.root_host(cgroup=hybrid))
-    assert plan.ops[samples.position(plan, "spawn") + 1].args == {"tasks": ["/cg/cpu/me/demo/tasks"]}
+    assert plan.ops[samples.position(plan, "spawn") + 1].args == {"tasks": ["/cg/v1/me/demo/tasks"]}
     assert samples.only(plan, "enter_cgroups")
     plan = samples.create(samples.config(), samples.root_host(cgroup=hybrid), rootless=True)
     assert plan.ops[samples.position(plan, "spawn") + 1].code == "cgroup_join"

@@ -276,6 +276,17 @@ def test_a_caller_without_privilege_needs_a_user_namespace() -> None:
         samples.create(samples.config(), samples.user_host())
 
 
+def test_a_mount_label_is_refused_where_it_would_mean_something() -> None:
+    value = samples.config()
+    value["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    plan = samples.create(value)
+    assert plan.warnings == ["linux.mountLabel: ignored, as this host has no SELinux"]
+    with pytest.raises(
+        PlanError, match=r"^linux\.mountLabel: planc 0\.1 does not support SELinux; remove it"
+    ):
+        samples.create(value, samples.root_host(selinux=True))
+
+
 def test_options_that_do_not_exist() -> None:
     with pytest.raises(TypeError, match="CreateOptions has no idd"):
         samples.CreateOptions(idd="x")

@@ -29,8 +29,8 @@ def refuse(*args, **kwargs):
 class Environ(dict):
     __getitem__ = __contains__ = get = keys = items = refuse
 plain = ("fspath", "fsencode", "fsdecode")
-for name in dir(os):
-    if name[0] != "_" and name not in plain and callable(getattr(os, name)) and not isinstance(getattr(os, name), type):
+for name, value in list(vars(os).items()):
+    if name[0] != "_" and name not in plain and callable(value) and not isinstance(value, type):
         setattr(os, name, refuse)
 for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "gmtime", "localtime", "sleep"):
     setattr(time, name, refuse)

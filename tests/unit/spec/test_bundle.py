@@ -60,8 +60,8 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert refused(path).splitlines() == [
         "config.json: process.terminal: 1 is a number, not true or false",
         'config.json: process.cwd: "tmp" is not an absolute path; write it from /',
-        f'config.json: root.path: "nowhere" is {os.path.realpath(path)}/nowhere, which does not exist; '
-        "make the directory, or write the path of another",
+        f'config.json: root.path: "nowhere" is {os.path.realpath(path)}/nowhere: '
+        "no such file or directory; make it, or write the path of another",
     ]
 
 

@@ -206,11 +206,6 @@ BROKEN: list[tuple[str, Any, str]] = [
         "process.execCPUAffinity: planc 0.1 does not support execCPUAffinity; remove it",
     ),
     # mounts and hooks
-    (
-        "mounts[0].destination",
-        "proc",
-        'mounts[0].destination: "proc" is not an absolute path; write it from /',
-    ),
     ("mounts[0].destination", DELETE, "mounts[0].destination: missing; an absolute path is required"),
     ("mounts[0]", None, "mounts[0]: null is not an object"),
     ("mounts[1].options", "ro", 'mounts[1].options: "ro" is a string, not a list of strings'),
@@ -243,6 +238,11 @@ BROKEN: list[tuple[str, Any, str]] = [
         'hooks.prestart[0].path: "hook" is not an absolute path; write it from /',
     ),
     (
+        "hooks.prestart[0].env",
+        ["A=", "NAME"],
+        'hooks.prestart[0].env[1]: "NAME" has no =; write NAME=value',
+    ),
+    (
         "hooks.poststop[0].timeout",
         0,
         "hooks.poststop[0].timeout: 0 is out of range; write a number from 1 to 9223372036854775807",
@@ -258,7 +258,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "linux.namespaces[8]",
         {"type": "pid"},
-        'linux.namespaces[8].type: "pid" is already in linux.namespaces[0]; keep one of them',
+        'linux.namespaces[8].type: "pid" is a duplicate of linux.namespaces[0]; keep one of them',
     ),
     (
         "linux.namespaces[0].path",
@@ -368,7 +368,6 @@ BROKEN: list[tuple[str, Any, str]] = [
         -1,
         "linux.devices[0].minor: -1 is out of range; write a number from 0 to 1048575",
     ),
-    ("linux.mountLabel", "u:o:t", 'linux.mountLabel: "u:o:t": planc 0.1 does not support SELinux; remove it'),
     ("linux.netDevices.eth0", {}, "linux.netDevices: planc 0.1 does not support netDevices; remove it"),
     ("linux.intelRdt.closID", "a", "linux.intelRdt: planc 0.1 does not support intelRdt; remove it"),
     (
