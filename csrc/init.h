@@ -17,7 +17,7 @@ struct init {
     int root;                     /* directory descriptor of the container's root, -1 before OP_ATTACH_ROOTFS;
                                      after OP_PIVOT_ROOT it is the new "/" */
     uint64_t trees[SLOT_MAX / 64]; /* slots that OP_OPEN_TREE has filled, a bit each */
-    int empty;                    /* the tmpfs that masks directories, a detached mount; -1: not made yet */
+    int empty;                    /* the tmpfs over the first masked directory; -1: none yet */
     int op;                       /* index in the plan of the operation being run, -1: none */
     const struct op_wait_start *wait; /* the plan's, NULL: it has none */
     bool confined;                /* the seccomp filter is loaded: as few system calls as possible from here */

@@ -46,13 +46,11 @@ static int new_tmpfs(struct init *in)
     return tree < 0 ? fail(in, errno, "make an empty tmpfs") : tree;
 }
 
-/* A detached mount of the one tmpfs that serves every masked directory. */
+/* One tmpfs serves every directory: the first mask's, attached, is cloned (a detached one only can be since 6.15). */
 static int empty_tree(struct init *in)
 {
     if (in->empty < 0)
-        in->empty = new_tmpfs(in);
-    if (in->empty < 0)
-        return -1;
+        return new_tmpfs(in);
     int tree = raw_open_tree(in->empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     return tree < 0 ? fail(in, errno, "copy the mount of an empty tmpfs") : tree;
 }
@@ -67,11 +65,14 @@ int run_mask_path(struct init *in, const struct op_mask_path *args)
         return found;
     if (fstat(target, &st) < 0)
         return fail(in, errno, "look at %s", path);
-    cleanup_close int tree = S_ISDIR(st.st_mode) ? empty_tree(in) : null_tree(in);
+    bool directory = S_ISDIR(st.st_mode);
+    cleanup_close int tree = directory ? empty_tree(in) : null_tree(in);
     if (tree < 0)
         return -1;
     if (attach_tree(tree, target) < 0)
         return fail(in, errno, "mask %s", path);
+    if (directory && in->empty < 0)
+        in->empty = steal_fd(&tree);
     return 0;
 }
 

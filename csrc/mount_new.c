@@ -94,6 +94,8 @@ int run_mount(struct init *in, const struct op_mount *args)
 {
     const char *path = str(in, args->target);
     int mode;
+    if (!str(in, args->type) || !path)
+        return fail(in, EINVAL, "mount without a type or a target");
     cleanup_close int target = open_target(in, args, &mode);
     if (target < 0)
         return -1;

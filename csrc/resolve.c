@@ -33,7 +33,7 @@ static int open_in_root(int root, const char *path, int flags, uint64_t resolve)
 {
     int fd = -1;
     for (int i = 0; i < MAX_TRIES; i++) {
-        fd = raw_openat2(root, *path ? path : ".", (uint64_t)flags | O_CLOEXEC, 0,
+        fd = raw_openat2(root, path && !*path ? "." : path, (uint64_t)flags | O_CLOEXEC, 0,
                          RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve);
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
             break;
@@ -237,7 +237,7 @@ int root_make_file(struct init *in, const char *path)
 int root_open_parent(struct init *in, const char *path, bool make_parents, char name[256])
 {
     char parent[PATH_MAX];
-    size_t end = strlen(path);
+    size_t end = path ? strlen(path) : 0;
     while (end > 0 && path[end - 1] == '/')
         end--;
     size_t start = end;

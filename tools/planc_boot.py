@@ -24,9 +24,13 @@ class Rest:
     """Last finder while only the interpreter's core runs: the first import that gets here starts the rest."""
 
     @classmethod
-    def find_spec(cls, name, path=None, target=None):
+    def finish(cls) -> None:
         sys.meta_path.remove(cls)
         planc_launcher.finish_interpreter()
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        cls.finish()
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
@@ -82,7 +86,11 @@ def command() -> str:
 
 def boot() -> None:
     sys.meta_path.append(Rest)
-    load(HOT.get(command()) or ("runtime",))
+    names = HOT.get(command())
+    if names is None:
+        # codecs and files want the whole interpreter
+        Rest.finish()
+    load(names or ("runtime",))
     from runtime.cli.launch import main
 
     main()

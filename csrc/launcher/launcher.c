@@ -19,6 +19,9 @@
 #include "front.h"
 #include "modules.h"
 
+/* Starting only the core is no public interface: where it has not been tried, all is started at once. */
+#define CORE_FIRST (PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000)
+
 static void check(PyStatus status)
 {
     if (PyStatus_Exception(status))
@@ -72,7 +75,7 @@ static void initialize(int argc, char **argv)
     config.pathconfig_warnings = 0;
     config.use_frozen_modules = 1;
     config.install_signal_handlers = 0;
-    config._init_main = 0;
+    config._init_main = !CORE_FIRST;
     set_paths(&config);
     check(PyConfig_SetBytesArgv(&config, argc, argv));
     check(Py_InitializeFromConfig(&config));
@@ -82,7 +85,8 @@ static void initialize(int argc, char **argv)
 static PyObject *finish_interpreter(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
-    check(_Py_InitializeMain());
+    if (CORE_FIRST)
+        check(_Py_InitializeMain());
     Py_RETURN_NONE;
 }
 
@@ -96,6 +100,13 @@ static PyObject *init_module(void)
 
     return PyModule_Create(&module);
 }
+
+#if CORE_FIRST
+/* What the module _signal needs and the core has not made yet. */
+extern int _PySignal_Init(int install_signal_handlers);
+#else
+static int _PySignal_Init(int install_signal_handlers) { return install_signal_handlers; }
+#endif
 
 /* The core has no sys.argv yet. */
 static int set_argv(int argc, char **argv)
@@ -124,7 +135,7 @@ int main(int argc, char **argv)
     preinitialize();
     PyImport_AppendInittab("planc_launcher", init_module);
     initialize(argc, argv);
-    if (set_argv(argc, argv) < 0)
+    if (_PySignal_Init(0) < 0 || set_argv(argc, argv) < 0)
         return 1;
     /* planc_boot runs the command and leaves by _exit(2): it only returns when it fails */
     if (PyImport_ImportFrozenModule("planc_boot") <= 0)

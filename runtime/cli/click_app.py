@@ -206,6 +206,7 @@ def _print_help(context: click.Context, command: str | None) -> None:
         click.echo(context.parent.get_help())
         return
     _, found, _ = group.resolve_command(context.parent, [command])
+    assert found is not None
     with click.Context(found, info_name=command, parent=context.parent) as inner:
         click.echo(found.get_help(inner))
 

@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.cli.context import Context
 
+#: Seconds that --force waits for another command's work on the container to end.
+FORCE_PATIENCE = 2.0
+
 
 def run(context: Context) -> int:
     """Delete a container; with --force a missing one is no error."""
@@ -21,7 +24,8 @@ def run(context: Context) -> int:
             return 0
         raise
     with directory:
-        directory.lock()
+        # a command that hangs, in a hook say, does not keep its container alive
+        directory.lock(FORCE_PATIENCE if force else None)
         for warning in delete(directory, directory.load(), force):
             context.log.warning(warning)
     return 0

@@ -9,6 +9,7 @@ from runtime.cli.pid_file import write_pid_file
 from runtime.cli.prepare import absolute, check_terminal
 from runtime.errors import StateError, UsageError
 from runtime.execute.exec import ExecRequest, exec_process
+from runtime.execute.interrupt import hold
 from runtime.linux.host import read_host
 from runtime.plan.compile import compile_exec
 from runtime.plan.options import ExecOptions, ExecTarget
@@ -40,6 +41,7 @@ def run(context: Context) -> int:
         check_terminal(bool(process.terminal), request.console_socket, options["detach"])
         plan = plan_exec(context, record, spec, process, request)
         if options["detach"]:
+            hold()
             pid = exec_process(plan, request, directory, record)
             finish_pid_file(pid_file, pid)
             return 0
@@ -109,6 +111,7 @@ def in_foreground(
     from runtime.execute.foreground import Foreground
 
     foreground = Foreground()
+    hold()
     terminal = open_terminal(request) if terminal_wanted else None
     try:
         pid = exec_process(plan, request, directory, record)

@@ -8,7 +8,9 @@ from runtime.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Cgroups = list[tuple[tuple[str, ...], str]]
+    from collections.abc import Sequence
+
+    Cgroups = list[tuple[Sequence[str], str]]
 
 
 def chosen_cgroups(values: list[str], cgroups: Cgroups) -> tuple[Cgroups, bool]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from _signal import SIGINT
 
 from runtime.cli.context import Context
 from runtime.cli.parse import parse
 from runtime.cli.report import Log
-from runtime.errors import PlancError
+from runtime.errors import PlancError, UsageError
+from runtime.execute.interrupt import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from runtime.cli.parse import Arguments
 
 EXEC_FAILURE = 255
-INTERRUPTED = 130
+SIGNALLED = 128
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,28 +26,35 @@ def main(argv: Sequence[str]) -> int:
     log = Log(None, "text", False)
     command = ""
     try:
-        arguments = parse(argv)
-        if arguments is None:
-            from runtime.cli.click_app import parse_with_click
-
-            arguments = parse_with_click(argv)
-            if isinstance(arguments, int):
-                return arguments
+        arguments = parse(argv) or ask_click(argv)
+        if isinstance(arguments, int):
+            return arguments
         command = arguments.command
         log = open_log(arguments)
         return run_command(arguments, log)
     except PlancError as err:
         log.error(failure_text(command, str(err)))
         _traceback(log)
-        return EXEC_FAILURE if command == "exec" else err.exit_code
+        usage = isinstance(err, UsageError)
+        return EXEC_FAILURE if command == "exec" and not usage else err.exit_code
+    except Interrupted as err:
+        log.error(failure_text(command, f"interrupted by signal {err.number}, and taken back"))
+        return SIGNALLED + err.number
     except KeyboardInterrupt:
         log.error(failure_text(command, "interrupted"))
-        return INTERRUPTED
+        return SIGNALLED + int(SIGINT)
     except Exception as err:
         text = f"internal error: {type(err).__name__}: {err}; please report it, with what --debug says"
         log.error(failure_text(command, text))
         _traceback(log)
         return EXEC_FAILURE if command == "exec" else 1
+
+
+def ask_click(argv: Sequence[str]) -> Arguments | int:
+    """The rare command lines: help, completion, mistakes. An exit code when click has said it all."""
+    from runtime.cli.click_app import parse_with_click
+
+    return parse_with_click(argv)
 
 
 def open_log(arguments: Arguments) -> Log:

@@ -55,7 +55,7 @@ def prepare(context: Context, detached: bool) -> Prepared:
     record.rootless = rootless
     record.no_pivot = options["no_pivot"]
     linux = bundle.spec.linux
-    record.cgroups = container_cgroups(linux.cgroups_path if linux else None, options["id"], host)
+    record.cgroups = list(container_cgroups(linux.cgroups_path if linux else None, options["id"], host))
     notify_dir = ""
     if os.environ.get("NOTIFY_SOCKET"):
         record.notify_socket = os.environ["NOTIFY_SOCKET"]

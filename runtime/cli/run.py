@@ -6,6 +6,7 @@ from runtime.cli.pid_file import write_pid_file
 from runtime.cli.prepare import prepare
 from runtime.execute.create import create
 from runtime.execute.delete import delete
+from runtime.execute.interrupt import hold
 from runtime.execute.start import start
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ def run(context: Context) -> int:
     detached: bool = context.options["detach"]
     prepared = prepare(context, detached)
     if detached:
+        hold()
         with create(prepared.plan, prepared.request) as directory:
             started(prepared, directory, wait_ready=True)
         return 0
@@ -50,6 +52,7 @@ def in_foreground(context: Context, prepared: Prepared) -> int:
 
         become_subreaper()
     foreground = Foreground()
+    hold()
     terminal = open_terminal(prepared)
     try:
         with create(prepared.plan, prepared.request) as directory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import KernelError
+from runtime.execute.interrupt import Waiting
 from runtime.native import (
     MSG_DONE,
     MSG_FAILED,
@@ -65,16 +66,25 @@ class Conversation:
     def run(self) -> None:
         """Listen until MSG_DONE. Raises KernelError for what init reports, and what `perform` raises."""
         while True:
-            message = receive(self.socket)
+            message = self.listen()
             if message is None:
                 raise self.died()
             if message.type == MSG_DONE:
                 return
             self.answer(message)
 
+    def listen(self) -> Message | None:
+        """The next message; None at the end of init. May raise Interrupted."""
+        try:
+            with Waiting():
+                return receive(self.socket)
+        except ConnectionResetError:
+            # it had been told something that it did not live to read
+            return None
+
     def wait_for_exec(self) -> None:
         """After MSG_DONE of a plan without OP_WAIT_START: until execve(2) closes the socket, or fails."""
-        message = receive(self.socket)
+        message = self.listen()
         if message is not None:
             raise failure(self.ops, message)
 
@@ -88,10 +98,17 @@ class Conversation:
         elif message.type == MSG_SYNC:
             for op in self.runtime_ops(message.op):
                 self.perform(op)
-            send_continue(self.socket)
+            self.go_on()
         elif message.type == MSG_SECCOMP_FD:
             self.seccomp_fd(message.fd)
+            self.go_on()
+
+    def go_on(self) -> None:
+        """It is init's turn again. Raises KernelError when it has been killed meanwhile."""
+        try:
             send_continue(self.socket)
+        except OSError:
+            raise self.died() from None
 
     def runtime_ops(self, index: int) -> list[Op]:
         """The operations of the runtime from `index` to the next one of init."""

@@ -6,6 +6,8 @@ import _signal
 import os
 import select
 
+from runtime.execute import interrupt
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.execute.notify_socket import NotifySocket
@@ -22,7 +24,8 @@ BUFFER = 65536
 class Foreground:
     """Catches signals from its making on, so that none is lost before the process exists.
 
-    Use: make it before the process is created, then ``wait(pid)``.
+    Use: make it before the process is created, then ``wait(pid)``. In between, ``interrupt.hold()``
+    lets some of them end the creation.
     """
 
     def __init__(self) -> None:
@@ -36,6 +39,7 @@ class Foreground:
 
     def wait(self, pid: int) -> int:
         """Until `pid` has ended: its exit status, 128 + n when signal n ended it."""
+        self._forward_all()
         poll = select.poll()
         poll.register(self.reader, select.POLLIN)
         if self.terminal:
@@ -56,6 +60,12 @@ class Foreground:
         if self.terminal:
             self.terminal.drain()
         return code
+
+    def _forward_all(self) -> None:
+        """The signals that would have ended the creation are the process's from now on."""
+        for number in interrupt.SIGNALS:
+            _signal.signal(number, _ignore)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, interrupt.SIGNALS)
 
     def _signals(self, pid: int) -> None:
         for number in os.read(self.reader, BUFFER):

@@ -8,6 +8,7 @@ import os
 import select
 
 from runtime.errors import KernelError
+from runtime.execute.interrupt import Waiting
 from runtime.native import close_range
 
 TYPE_CHECKING = False
@@ -86,18 +87,23 @@ def _start(
 
 
 def _wait(pid: int, timeout: int) -> bool:
-    """True when the process has ended; False after the timeout, with its group killed and reaped."""
+    """True when the process has ended; False after the timeout, with its group killed and reaped.
+
+    May raise Interrupted, with the group killed as well.
+    """
     pidfd = os.pidfd_open(pid)
+    ended = False
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        if poll.poll(timeout * 1000 if timeout else None):
-            return True
+        with Waiting():
+            ended = bool(poll.poll(timeout * 1000 if timeout else None))
     finally:
         os.close(pidfd)
-    os.killpg(pid, _signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return False
+        if not ended:
+            os.killpg(pid, _signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return ended
 
 
 def _ended(status: int) -> str:

@@ -12,6 +12,7 @@ import select
 from _struct import pack
 
 from runtime.errors import KernelError
+from runtime.execute.interrupt import Waiting
 from runtime.linux.process import is_running
 
 TYPE_CHECKING = False
@@ -63,7 +64,9 @@ class NotifySocket:
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         while is_running(record.pid, record.start_time):
-            if poll.poll(POLL * 1000) and self.forward(record.pid):
+            with Waiting():
+                ready = poll.poll(POLL * 1000)
+            if ready and self.forward(record.pid):
                 return
 
     def _send(self, data: bytes, descriptor: int = -1) -> None:

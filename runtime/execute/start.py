@@ -6,6 +6,7 @@ import errno
 import os
 
 from runtime.errors import KernelError, PlancError, StateError
+from runtime.execute.interrupt import Waiting
 from runtime.native import MESSAGE_SIZE, parse_message
 from runtime.state import status, store
 from runtime.state.oci_state import oci_state
@@ -35,7 +36,7 @@ def start(
 
         notify = notify_socket(directory)
     wake(directory, record)
-    run_poststart(directory, record)
+    run_poststart(record)
     if notify and wait_ready:
         notify.wait(record)
         notify.close()
@@ -80,7 +81,8 @@ def _read_status(reader: int, record: Record) -> None:
     os.set_blocking(reader, True)
     data = b""
     while len(data) < MESSAGE_SIZE:
-        part = os.read(reader, MESSAGE_SIZE - len(data))
+        with Waiting():
+            part = os.read(reader, MESSAGE_SIZE - len(data))
         if not part:
             return
         data += part
@@ -88,7 +90,7 @@ def _read_status(reader: int, record: Record) -> None:
     raise KernelError(message.text or "start the container process", message.error)
 
 
-def run_poststart(directory: store.ContainerDirectory, record: Record) -> None:
+def run_poststart(record: Record) -> None:
     """The poststart hooks; the container is killed when one fails. Raises KernelError."""
     hooks = record.config.get("hooks", {}).get("poststart")
     if not hooks:
@@ -96,7 +98,8 @@ def run_poststart(directory: store.ContainerDirectory, record: Record) -> None:
     from runtime.execute.kill import kill_all
     from runtime.execute.recorded_hooks import run_recorded
 
-    state = oci_state(record, status.container_status(directory, record))
+    # even if the program has ended since: it has run, and its pid stays until the caller's parent reaps it
+    state = oci_state(record, status.RUNNING)
     try:
         for index, hook in enumerate(hooks):
             run_recorded("poststart", index, hook, state)

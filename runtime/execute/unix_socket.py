@@ -61,7 +61,8 @@ def receive_descriptor(socket_fd: int) -> int:
         sock.close()
     for level, kind, rights in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            return unpack("i", rights[:4])[0]
+            descriptor: int = unpack("i", rights[:4])[0]
+            return descriptor
     return -1
 
 

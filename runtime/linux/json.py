@@ -66,9 +66,9 @@ except ImportError:  # a Python without the accelerator: slower, and just as goo
 
     def _compact(value: object, colon: str = ": ", comma: str = ", ") -> str:
         separators = (comma, colon)
-        return encoder.JSONEncoder(
-            allow_nan=False, default=_refuse_object, separators=separators
-        ).encode(value)
+        return encoder.JSONEncoder(allow_nan=False, default=_refuse_object, separators=separators).encode(
+            value
+        )
 else:
     _quote = _json.encode_basestring_ascii
     _scan = _json.make_scanner(_Settings())  # type: ignore[arg-type]

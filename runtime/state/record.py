@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 RECORD_VERSION = 1
@@ -35,7 +36,7 @@ class Record:
         self.start_time = 0
         self.created = ""
         self.creating = True
-        self.cgroups: list[tuple[tuple[str, ...], str]] = []
+        self.cgroups: list[tuple[Sequence[str], str]] = []
         self.annotations: dict[str, str] = {}
         self.config: dict[str, Any] = {}
         self.notify_socket = ""

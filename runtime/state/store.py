@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 
 from runtime.errors import KernelError, StateError, UsageError
 from runtime.linux.json import JSONError, dumps, loads
@@ -20,6 +21,7 @@ TYPE_CHECKING = False
 STATE_FILE = "state.json"
 EXEC_FIFO = "exec.fifo"
 EXEC_STATUS = "exec.status"
+LOCK_PAUSE = 0.02
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
@@ -57,14 +59,30 @@ class ContainerDirectory:
             os.close(self.fd)
             self.fd = -1
 
-    def lock(self) -> None:
+    def lock(self, patience: float | None = None) -> bool:
         """Wait until no other command works on this container; held until close.
 
-        Raises StateError when the container was deleted meanwhile.
+        False: one still does after `patience` seconds. Raises StateError when the container was deleted
+        meanwhile.
         """
-        fcntl.flock(self.fd, fcntl.LOCK_EX)
+        if patience is None:
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
+        elif not self._lock_within(patience):
+            return False
         if os.fstat(self.fd).st_nlink == 0:
             raise StateError(f"container does not exist: {self.container_id!r}")
+        return True
+
+    def _lock_within(self, patience: float) -> bool:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    return False
+            time.sleep(LOCK_PAUSE)
 
     def load(self) -> Record | None:
         """The record, or None when the container was never finished (its `create` was killed)."""

@@ -103,6 +103,7 @@ def test_cgroup_with_other_processes_is_refused(container: Container) -> None:
             result.failed("cgroup")
         finally:
             stranger.kill()
+            stranger.wait()
     cgroup.remove_tree(container.id)
 
 

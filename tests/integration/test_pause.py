@@ -107,7 +107,8 @@ def test_unknown_container(container: Container, command: str) -> None:
 def test_start_of_a_paused_container_is_refused(container: Container) -> None:
     container.sleeping()
     container.runtime.call("pause", container.id).ok()
-    container.runtime.call("start", container.id).failed("paused")
+    container.runtime.call("start", container.id).failed("cannot start")
+    assert container.status == "paused"
 
 
 def test_signals_wait_for_resume(container: Container) -> None:

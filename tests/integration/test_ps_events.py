@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from . import cgroup, proc
-from .harness import Container
+from .harness import Container, Process, Result
 
 pytestmark = pytest.mark.skipif(cgroup.mode() == "none", reason="no cgroup file system is mounted")
 
@@ -126,12 +126,25 @@ def test_stats_of_a_stopped_container_is_refused(container: Container) -> None:
 # ---- events ------------------------------------------------------------------------------------------------------------
 
 
-def test_events_come_at_the_interval_and_end_with_the_container(container: Container) -> None:
+def _finish(container: Container, process: Process) -> Result:
+    container.kill_and_wait().delete()
+    return process.wait(10)
+
+
+@pytest.mark.old_runc_lacks("an end of events before delete")
+def test_events_end_when_the_container_stops(container: Container) -> None:
+    container.sleeping()
+    process = container.runtime.spawn("events", "--interval", "100ms", container.id)
+    proc.wait_until(lambda: process.peek().stdout, "a line has come")
+    container.kill_and_wait()
+    process.wait(3).ok()
+
+
+def test_events_come_at_the_interval(container: Container) -> None:
     container.sleeping()
     process = container.runtime.spawn("events", "--interval", "100ms", container.id)
     proc.wait_until(lambda: process.peek().stdout.count("\n") >= 3, "three lines have come", 10)
-    container.kill_and_wait()
-    result = process.wait(10).ok()
+    result = _finish(container, process).ok()
     for line in result.stdout.splitlines():
         assert json.loads(line)["type"] == "stats"
 
@@ -142,20 +155,16 @@ def test_events_interval_default_is_5_seconds(container: Container) -> None:
     time.sleep(0.5)
     assert process.popen.poll() is None
     assert process.peek().stdout.count("\n") <= 1
-    container.kill_and_wait()
-    process.wait(10)
+    _finish(container, process)
 
 
 @pytest.mark.needs_controller("memory")
 def test_events_report_oom(container: Container) -> None:
     container.resources(memory={"limit": 16 << 20, "swap": 16 << 20})
-    container.shell("read line; tail -c 100000000 /dev/zero; sleep 1000")
-    container.process["args"] = ["sh", "-c", "usleep 700000; tail -c 100000000 /dev/zero; sleep 1000"]
-    container.up()
+    container.shell("usleep 700000; tail -c 100000000 /dev/zero; sleep 1000").up()
     process = container.runtime.spawn("events", "--interval", "60s", container.id)
     proc.wait_until(lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come", 10)
-    container.kill_and_wait()
-    process.wait(10)
+    _finish(container, process)
 
 
 @pytest.mark.parametrize("interval", ["0s", "-1s", "soon"])

