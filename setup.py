@@ -36,7 +36,7 @@ class BuildExt(build_ext):
         if os.environ.get("SANITIZE"):
             compile_init(os.path.join(HERE, "build", "sanitize", "planc-init"), sanitize=True)
 
-    def get_outputs(self) -> list:
+    def get_outputs(self) -> list[str]:
         return [*super().get_outputs(), self.init_path()]
 
 

@@ -49,7 +49,7 @@
 struct message {
     uint32_t type;  /* enum message_type */
     int32_t op;     /* index of the operation in the plan, -1: none */
-    int32_t error;  /* errno, 0: none */
+    int32_t error;  /* errno, 0: none; the text then stands alone */
     int32_t pad;
     int64_t value;  /* MSG_FORKED: pid as seen by the stage */
     char text[MESSAGE_TEXT]; /* MSG_FAILED: what was being done to what, NUL-terminated */
@@ -352,7 +352,7 @@ struct op_personality { u64_t persona; };
 /* The payload's environment. With `home`, HOME comes from /etc/passwd of the container for `uid` (else "/") when missing or empty. */
 struct op_environment { strv_t env; u64_t uid; u64_t home; };
 
-/* chdir(2) to `path` ("" : "/"); `verify`: getcwd(2) must be inside the root afterwards. `may_fail`: EACCES/EPERM are kept for the second try after setuid. */
+/* chdir(2) to `path` ("" : "/"); getcwd(2) must be inside the root afterwards. `may_fail`: EACCES/EPERM are kept for the second try after setuid. */
 struct op_chdir { str_t path; u64_t may_fail; };
 
 /* Drop from the bounding set every capability not in `keep` (bit mask). */
@@ -367,7 +367,7 @@ struct op_setgroups { u64v_t gids; u64_t skip; };
 /* PR_SET_KEEPCAPS, setresgid, setresuid, capabilities made effective again. */
 struct op_setuid { u64_t uid; u64_t gid; };
 
-/* capset(2), bit masks. */
+/* capset(2), bit masks; before it, every ambient capability (the caller's) is cleared. */
 struct op_capset { u64_t effective; u64_t permitted; u64_t inheritable; };
 
 /* PR_CAP_AMBIENT_RAISE for each bit; a refusal is no failure. */
@@ -381,7 +381,7 @@ struct op_seccomp { blob_t filter; u64_t flags; };
 /* PATH lookup of argv[0] in the environment of OP_ENVIRONMENT, as execvp(3); regular, executable. */
 struct op_find_executable { str_t name; };
 
-/* MSG_DONE: the runtime may go. From here nothing is reported on the socket unless the plan has no OP_WAIT_START. */
+/* Every slot but OP_WAIT_START's is closed; MSG_DONE: the runtime may go. From here nothing is reported on the socket unless the plan has no OP_WAIT_START. */
 struct op_done { u64_t unused; };
 
 /* Block in read(2) on slot `fifo` (exec.fifo, opened O_RDWR) for one byte. Slot `status`: exec.status, opened O_RDWR. */

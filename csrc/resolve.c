@@ -237,7 +237,11 @@ int root_make_file(struct init *in, const char *path)
 int root_open_parent(struct init *in, const char *path, bool make_parents, char name[256])
 {
     char parent[PATH_MAX];
-    size_t end = path ? strlen(path) : 0;
+    if (!path) {
+        errno = EFAULT;
+        return -1;
+    }
+    size_t end = strlen(path);
     while (end > 0 && path[end - 1] == '/')
         end--;
     size_t start = end;

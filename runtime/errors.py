@@ -7,7 +7,7 @@ other part of planc.
 
 from __future__ import annotations
 
-import os
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -145,12 +145,12 @@ static void put_time(struct line *line)
 
 static void format(struct line *line, bool json, const char *text)
 {
-    put_string(line, json ? "{\"level\": \"error\", \"msg\": " : "time=\"");
+    put_string(line, json ? "{\"level\":\"error\",\"msg\":" : "time=\"");
     if (json)
         put_json(line, text);
     else
         put_time(line);
-    put_string(line, json ? ", \"time\": \"" : "\" level=error msg=");
+    put_string(line, json ? ",\"time\":\"" : "\" level=error msg=");
     if (json)
         put_time(line);
     else

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import UsageError
+from runtime.linux import posix as os
 from runtime.state.root import default_root
 
 TYPE_CHECKING = False

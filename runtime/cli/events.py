@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import prctl
+
 from runtime.cli.report import print_json
 from runtime.cli.size import duration
 from runtime.errors import StateError
@@ -20,6 +22,8 @@ OOM_INTERVAL = 0.1
 
 def run(context: Context) -> int:
     """JSON lines of type stats (every --interval) and oom (when one happens), until the container stops."""
+    # it may run for as long as the container: ps(1) shall not call it python3
+    prctl.set_name("planc")
     interval = duration(context.options["interval"], "interval")
     directory, record = store.load(context.root, context.options["id"])
     with directory:

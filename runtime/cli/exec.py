@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.cli.descriptors import passed_on
 from runtime.cli.pid_file import write_pid_file
 from runtime.cli.prepare import absolute, check_terminal
 from runtime.errors import StateError, UsageError
 from runtime.execute.exec import ExecRequest, exec_process
 from runtime.execute.interrupt import hold
+from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.plan.compile import compile_exec
 from runtime.plan.options import ExecOptions, ExecTarget

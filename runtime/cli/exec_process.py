@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 
 from runtime.errors import SpecError, UsageError
+from runtime.linux import posix as os
 from runtime.linux.capabilities import CAPABILITIES
 from runtime.spec.model import LinuxCapabilities, User
 from runtime.spec.validate import validate_process

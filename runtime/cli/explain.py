@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.cli.prepare import namespace_paths
 from runtime.cli.report import print_json, print_text
+from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.plan.compile import compile_create
 from runtime.plan.explain import explain_json, explain_lines

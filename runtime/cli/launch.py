@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from runtime.linux import posix as os
 
 
 def main() -> None:

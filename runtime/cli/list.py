@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.cli.report import print_json, print_text
 from runtime.errors import PlancError, StateError
+from runtime.linux import posix as os
 from runtime.state import store
 from runtime.state.oci_state import state_output
 from runtime.state.status import container_status

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.cli.descriptors import passed_on
 from runtime.errors import PlanError, UsageError
 from runtime.execute.create import CreateRequest, record_of
+from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.plan.cgroup import container_cgroups
 from runtime.plan.compile import compile_create

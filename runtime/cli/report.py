@@ -6,10 +6,10 @@ Managers read them: containerd takes `msg` of the last line with level error of 
 
 from __future__ import annotations
 
-import os
 import time
 
 from runtime.errors import PlancError, UsageError
+from runtime.linux import posix as os
 from runtime.linux.json import dumps
 
 TYPE_CHECKING = False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError, UsageError
+from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.spec.template import default_config, render
 

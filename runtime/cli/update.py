@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.cli.locked import locked
 from runtime.cli.size import integer, size
 from runtime.errors import PlanError, StateError
 from runtime.execute import cgroupfs
+from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.linux.json import dumps
 from runtime.plan.cgroup import plan_update

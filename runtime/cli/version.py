@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import runtime
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 

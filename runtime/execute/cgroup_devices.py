@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

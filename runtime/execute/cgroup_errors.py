@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 
 from runtime.errors import KernelError, errno_text
 from runtime.execute.cgroupfs import NO_PERMISSION, enable_controllers, read, unified_cgroup_of, write
+from runtime.linux import posix as os
 from runtime.plan.refuse import dotted
 
 TYPE_CHECKING = False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 
 from runtime.errors import KernelError
 from runtime.execute.cgroupfs import write
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ Times are nanoseconds, sizes bytes; members that runc omits when they are zero a
 
 from __future__ import annotations
 
-import os
-
 from runtime.execute.cgroupfs import read
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ Here is what `create` and `exec` need; the rest is imported when called.
 from __future__ import annotations
 
 import errno
-import os
+
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError
 from runtime.execute.interrupt import Waiting
+from runtime.linux import posix as os
 from runtime.native import (
     MSG_DONE,
     MSG_FAILED,

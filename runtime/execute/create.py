@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import _socket
-import os
 import time
 
 from runtime.errors import KernelError, PlancError
 from runtime.execute import cgroupfs
 from runtime.execute.conversation import Conversation, pointer_path
 from runtime.execute.encode import encode
+from runtime.linux import posix as os
 from runtime.linux.json import dumps
 from runtime.linux.process import process_status
 from runtime.native import prlimit

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import select
 
 from runtime.errors import KernelError, PlancError, StateError
 from runtime.execute import cgroupfs
 from runtime.execute.kill import kill_all
+from runtime.linux import posix as os
 from runtime.linux.process import is_running
 from runtime.state import status
 from runtime.state.oci_state import oci_state

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError
 from runtime.execute import cgroupfs
 from runtime.execute.conversation import Conversation
 from runtime.execute.create import send_pidfd, set_rlimit, sync_pair
 from runtime.execute.encode import encode
+from runtime.linux import posix as os
 from runtime.state.oci_state import oci_state
 
 TYPE_CHECKING = False

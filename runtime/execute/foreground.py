@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import _signal
-import os
 import select
 
 from runtime.execute import interrupt
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import _signal
 import errno
-import os
 import select
 
 from runtime.errors import KernelError
 from runtime.execute.interrupt import Waiting
+from runtime.linux import posix as os
 from runtime.native import close_range
 
 TYPE_CHECKING = False

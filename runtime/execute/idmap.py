@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError
+from runtime.linux import posix as os
 from runtime.linux.process import read_file
 from runtime.native import pidfd_send_signal, spawn_user_namespace
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from runtime.errors import KernelError, StateError
 from runtime.execute import cgroupfs
+from runtime.linux import posix as os
 from runtime.linux.process import is_running
 from runtime.native import pidfd_send_signal
 from runtime.state import status

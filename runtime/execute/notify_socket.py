@@ -7,12 +7,12 @@ when the container is started.
 from __future__ import annotations
 
 import _socket
-import os
 import select
 from _struct import pack
 
 from runtime.errors import KernelError
 from runtime.execute.interrupt import Waiting
+from runtime.linux import posix as os
 from runtime.linux.process import is_running
 
 TYPE_CHECKING = False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import KernelError
 from runtime.execute.unix_socket import connect, send_descriptor
+from runtime.linux import posix as os
 from runtime.linux.json import dumps
 
 TYPE_CHECKING = False

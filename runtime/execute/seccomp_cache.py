@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from _blake2 import blake2b
 
 from runtime import __version__
 from runtime.errors import KernelError
+from runtime.linux import posix as os
 from runtime.linux.json import dumps
 from runtime.state.store import read_all, write_all
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from runtime.errors import KernelError, PlancError, StateError
 from runtime.execute.interrupt import Waiting
+from runtime.linux import posix as os
 from runtime.native import MESSAGE_SIZE, parse_message
 from runtime.state import status, store
 from runtime.state.oci_state import oci_state

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from runtime.native import set_child_subreaper
+
 TYPE_CHECKING = False
 
 
 def become_subreaper() -> None:
     """Orphans below this process become its children: `run` reaps them."""
-    import prctl
-
-    prctl.set_child_subreaper(1)
+    set_child_subreaper(True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _socket
 import fcntl
-import os
 import select
 import termios
 
 from runtime.errors import KernelError
 from runtime.execute.unix_socket import pair, receive_descriptor
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

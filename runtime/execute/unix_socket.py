@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import _socket
-import os
 from _struct import pack, unpack
 
 from runtime.errors import KernelError
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 

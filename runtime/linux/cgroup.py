@@ -5,8 +5,7 @@ Sources: /proc/self/mountinfo (proc(5)) and /proc/self/cgroup (cgroups(7)).
 
 from __future__ import annotations
 
-import os
-
+from runtime.linux import posix as os
 from runtime.linux.host import CgroupLayout
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ for any host.
 
 from __future__ import annotations
 
-import os
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

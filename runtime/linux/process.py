@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 

@@ -6,8 +6,7 @@ returned are close-on-exec, and the caller's to close.
 
 from __future__ import annotations
 
-import os
-
+from runtime.linux import posix as os
 from runtime.native._native import ffi, lib
 
 TYPE_CHECKING = False

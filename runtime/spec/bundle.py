@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from runtime.errors import Problem, SpecError, errno_text
+from runtime.linux import posix as os
 from runtime.linux.json import JSONError, dumps, loads
 from runtime.spec.decode import decode_process, decode_resources, decode_spec, show
 from runtime.spec.validate import validate, validate_process, validate_resources

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from runtime.linux import posix as os
 from runtime.linux.process import read_file
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import time
 
 from runtime.errors import KernelError, StateError, UsageError
+from runtime.linux import posix as os
 from runtime.linux.json import JSONError, dumps, loads
 from runtime.state.record import Record, from_json
 

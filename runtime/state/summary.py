@@ -20,8 +20,7 @@ The parts, with the pid between the first two and the status between the last tw
 
 from __future__ import annotations
 
-import os
-
+from runtime.linux import posix as os
 from runtime.linux.json import dumps
 from runtime.state.oci_state import state_output
 from runtime.state.store import STATE_FILE, write_all

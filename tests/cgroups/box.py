@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -97,13 +96,16 @@ class Box:
                     found.update(int(line) for line in file)
         return found
 
-    def clean(self) -> list[str]:
-        """End everything; returns what planc's code had left behind."""
+    def thaw(self) -> None:
+        """Whatever the test has frozen."""
         for _, path in self.cgroups:
             for name in ("freezer.state", "cgroup.freeze"):
                 if os.path.exists(f"{path}/{name}"):
                     with open(f"{path}/{name}", "w") as file:
                         file.write("THAWED" if name == "freezer.state" else "0")
+
+    def clean(self) -> None:
+        """End everything and remove the directories, without planc's code."""
         for child in self.children:
             child.kill()
             child.wait()
@@ -116,7 +118,6 @@ class Box:
             until(lambda path=path: not _procs(path))  # type: ignore[misc]
             for parent, _, _ in os.walk(path, topdown=False):
                 os.rmdir(parent)
-        return left
 
 
 def _procs(path: str) -> str:
@@ -133,6 +134,12 @@ def until(done: Callable[[], object], timeout: float = 10.0) -> None:
     while not done():
         assert time.monotonic() < end, "timed out"
         time.sleep(0.005)
+
+
+def open_text(path: str) -> str:
+    """The whole file."""
+    with open(path) as file:
+        return file.read()
 
 
 def cpu_time(pid: int) -> int:
@@ -155,6 +162,3 @@ def membership(pid: int) -> dict[str, str]:
     """Controllers as /proc/PID/cgroup lists them → path."""
     with open(f"/proc/{pid}/cgroup") as file:
         return {line.split(":")[1]: line.rstrip("\n").split(":", 2)[2] for line in file}
-
-
-PYTHON = sys.executable

@@ -45,10 +45,11 @@ def new_box() -> Iterator[Callable[[str], Box]]:
         return made[-1]
 
     yield make
-    tops = Box(top)
-    for box in reversed(made):
+    made.append(Box(top))
+    for box in made:
+        box.thaw()
+    for box in made:
         box.clean()
-    tops.clean()
 
 
 @pytest.fixture

@@ -33,7 +33,11 @@ def test_every_new_cpuset_has_its_parents_cpus_and_nodes(new_box: Callable[[str]
     path = box.directory("cpuset")
     for name in ("cpuset.cpus", "cpuset.mems"):
         contents = []
-        for directory in (path, os.path.dirname(path), os.path.dirname(os.path.dirname(os.path.dirname(path)))):
+        for directory in (
+            path,
+            os.path.dirname(path),
+            os.path.dirname(os.path.dirname(os.path.dirname(path))),
+        ):
             with open(f"{directory}/{name}") as file:
                 contents.append(file.read())
         assert contents[0].strip()
@@ -51,14 +55,9 @@ def test_controllers_are_enabled_all_the_way_down(new_box: Callable[[str], Box])
 @pytest.mark.skipif(not boxes.HYBRID, reason="this machine is not hybrid")
 def test_a_hybrid_hosts_unified_hierarchy_is_left_as_it_is(new_box: Callable[[str], Box]) -> None:
     box = new_box("/a/b")
-    before = open_text(f"{boxes.LAYOUT.unified}/cgroup.subtree_control")
+    before = boxes.open_text(f"{boxes.LAYOUT.unified}/cgroup.subtree_control")
     box.create()
-    assert open_text(f"{boxes.LAYOUT.unified}/cgroup.subtree_control") == before
-
-
-def open_text(path: str) -> str:
-    with open(path) as file:
-        return file.read()
+    assert boxes.open_text(f"{boxes.LAYOUT.unified}/cgroup.subtree_control") == before
 
 
 def test_an_empty_one_that_was_there_is_taken(box: Box) -> None:

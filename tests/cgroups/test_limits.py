@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -141,6 +142,17 @@ def test_weight(box: Box) -> None:
         assert str(caught.value).endswith(("BFQ I/O scheduler", "(BFQ or iocost)"))
 
 
+@contextlib.contextmanager
+def hybrid_left_as_it_was() -> Iterator[None]:
+    """A controller that a limit needs is enabled for all of a hybrid host's unified hierarchy."""
+    file = f"{boxes.LAYOUT.unified}/cgroup.subtree_control"
+    before = set(boxes.open_text(file).split()) if boxes.HYBRID else set()
+    yield
+    for name in set(boxes.open_text(file).split()) - before if boxes.HYBRID else ():
+        with open(file, "w") as control:
+            control.write(f"-{name}")
+
+
 @pytest.mark.controller("hugetlb")
 def test_hugepages(box: Box) -> None:
     if not box.host.page_sizes:
@@ -150,6 +162,11 @@ def test_hugepages(box: Box) -> None:
     names = os.listdir(box.directory("hugetlb"))
     if not any(name.startswith(f"hugetlb.{size}.") for name in names) and boxes.V2:
         pytest.skip("the hugetlb controller has no files")
+    with hybrid_left_as_it_was():
+        hugepages(box, size)
+
+
+def hugepages(box: Box, size: str) -> None:
     box.apply(hugepage_limits=[LinuxHugepageLimit(page_size=size, limit=0)])
     for kind in ("", "rsvd."):
         v1, v2 = f"hugetlb.{size}.{kind}limit_in_bytes", f"hugetlb.{size}.{kind}max"
@@ -298,10 +315,15 @@ def test_a_parent_with_processes_hands_no_controllers_on(new_box: Callable[[str]
     )
 
 
-def test_a_missing_reservation_file_is_no_error(box: Box) -> None:
-    """hugetlb.<size>.rsvd.* came later than the controller."""
+def test_a_kernel_without_reservations_of_huge_pages(box: Box) -> None:
+    """hugetlb.<size>.rsvd.* came later than the controller; any directory is without them."""
     box.create()
-    controller = box.cgroups[0][0][0] if box.cgroups[0][0] else ""
-    for file in ("hugetlb.2MB.rsvd.limit_in_bytes", "io.bfq.weight"):
-        cgroupfs.apply(box.cgroups, [Op("cgroup_set", "/x", controller=controller, file=file + "x", value="0")]
-                       if ".rsvd." in file else [])  # fmt: skip
+    controller = next(iter(box.cgroups[0][0]), "")
+    names = ("hugetlb.3MB.rsvd.max", "hugetlb.3MB.max")
+    optional, needed = (
+        Op("cgroup_set", "/hugepageLimits/0/limit", controller=controller, file=name, value="0")
+        for name in names
+    )
+    cgroupfs.apply(box.cgroups, [optional])
+    with pytest.raises(KernelError, match=r"^hugepageLimits\[0\]\.limit: write 0 to hugetlb\.3MB\.max: "):
+        cgroupfs.apply(box.cgroups, [needed])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,10 +123,12 @@ def test_isolation_rootless(buildah: Buildah) -> None:
 
 
 def test_interrupted(buildah: Buildah) -> None:
+    """Buildah then calls `kill ID SIGKILL`, with a name instead of a number, and `delete`."""
     container = buildah.container()
     client = buildah.popen(*buildah.run_words(), container, "--", "sleep", "4740")
     poll(lambda: any("/sleep 4740" in command for command in buildah.machine.processes().values()))
-    os.killpg(client.pid, signal.SIGINT)
+    runner = [pid for pid, command in buildah.machine.processes().items() if command == "buildah-oci-runtime"]
+    buildah.machine.run("kill", "-INT", *map(str, runner))
     client.communicate(timeout=30)
     assert client.returncode != 0
     poll(lambda: not any("sleep 4740" in command for command in buildah.machine.processes().values()))

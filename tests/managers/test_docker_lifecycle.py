@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,10 +152,15 @@ def test_removal_of_a_running_container(docker: Docker) -> None:
 
 
 def test_attach(docker: Docker) -> None:
-    docker(
-        "run", "-di", "--name", "c1", "--network", "none", IMAGE, "sh", "-c", "read x; echo got $x; exit 4"
-    )
-    assert docker("attach", "c1", stdin="word\n", code=4).out == "got word"
+    script = "read x; echo got $x; read x; exit 4"
+    docker("run", "-di", "--name", "c1", "--network", "none", IMAGE, "sh", "-c", script)
+    client = docker.popen("attach", "c1", stdin=subprocess.PIPE)
+    assert client.stdin is not None and client.stdout is not None
+    client.stdin.write(b"word\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == b"got word\n"
+    client.communicate(b"\n", timeout=30)
+    assert client.returncode == 4
 
 
 def test_logs_of_both_streams(docker: Docker) -> None:

@@ -23,7 +23,7 @@ V2 = next(
     None,
 )
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or V2 is None, reason="needs root and a cgroup v2 mount")
+pytestmark = pytest.mark.skipif(V2 is None, reason="needs a cgroup v2 mount")
 
 
 def returns(value: int) -> bytes:

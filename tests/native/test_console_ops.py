@@ -17,8 +17,6 @@ import pytest
 from .blob import Operation
 from .container import PIVOT, Container, attach, failure
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
 CLONE_NEWPID = 0x20000000
 
 

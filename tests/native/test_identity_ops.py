@@ -6,13 +6,9 @@ import errno
 import os
 from pathlib import Path
 
-import pytest
-
 from .blob import Operation
 from .container import CLONE_NEWUSER, Container, failure
 from .test_namespace_ops import map_ids, status
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 CHOWN, KILL, SETGID, SETUID, SETPCAP, NET_BIND, SYS_ADMIN = (1 << n for n in (0, 5, 6, 7, 8, 10, 21))
 SOME = CHOWN | KILL | NET_BIND

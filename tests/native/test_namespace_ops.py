@@ -13,8 +13,6 @@ import pytest
 from .blob import Operation
 from .container import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, Container, failure
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
 CLONE_NEWTIME, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x80, 0x2000000, 0x4000000, 0x8000000
 KINDS = {
     "cgroup": CLONE_NEWCGROUP,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 
 from .blob import Operation
 from .container import CLONE_NEWNET, CLONE_NEWPID, PIVOT, Container, attach, failure
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 NAME = "net/ipv4/ip_unprivileged_port_start"
 SYSCTL: Operation = ("sysctl", {"path": NAME, "value": "77"})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import SpecError
+from runtime.linux import posix
 from runtime.spec.bundle import MAX_SIZE, load_bundle, load_process, load_resources
 from runtime.spec.template import default_config
 
@@ -138,7 +139,7 @@ def test_an_unreadable_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         raise PermissionError(13, "Permission denied", path)
 
     path = make_bundle(tmp_path)
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(posix, "open", refuse)
     message = refused(path)
     monkeypatch.undo()
     assert message == (
