@@ -14,13 +14,13 @@ FRONT = os.path.join(TOP, "csrc", "front")
 HOT_COMMANDS = ("create", "delete", "exec", "kill", "run", "start", "state")
 # imported inside functions on nearly every run of these commands
 USED = {
-    "create": ("runtime.cli.launch", "runtime.linux.cgroup", "runtime.execute.cgroup_devices", "runtime.plan.device_rules"),
+    "create": ("runtime.cli.launch", "runtime.execute.unix_socket", "runtime.linux.cgroup", "runtime.execute.cgroup_devices", "runtime.plan.device_rules"),
     "run": (
-        "runtime.cli.launch", "runtime.linux.cgroup", "runtime.execute.cgroup_devices", "runtime.plan.device_rules",
+        "runtime.cli.launch", "runtime.execute.unix_socket", "runtime.linux.cgroup", "runtime.execute.cgroup_devices", "runtime.plan.device_rules",
         "runtime.execute.foreground", "runtime.execute.subreaper", "runtime.execute.cgroup_processes",
     ),
     "delete": ("runtime.cli.launch", "runtime.execute.cgroup_processes"),
-    "exec": ("runtime.cli.launch", "runtime.linux.cgroup", "runtime.execute.foreground"),
+    "exec": ("runtime.cli.launch", "runtime.execute.unix_socket", "runtime.linux.cgroup", "runtime.execute.foreground"),
 }  # fmt: skip
 DEPENDENCIES = ("_cffi_backend", "click", "prctl", "seccomp")
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-fno-pie", "-Wl,--export-dynamic")

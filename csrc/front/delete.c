@@ -50,22 +50,10 @@ static bool holds_known_files_only(int dir)
     return size == 0;
 }
 
-/* v2 has a file for it, which also reaches a process outside of the pid namespace. */
-static void kill_unified(const struct summary *summary)
-{
-    char path[PATH_MAX];
-
-    if (summary->cgroups == 0)
-        return;
-    const char *last = summary->cgroup[summary->cgroups - 1];
-    if (snprintf(path, sizeof path, "%s/cgroup.kill", last) >= (int)sizeof path)
-        return;
-    cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "1", 1) < 0)
-        return; /* v1, or Linux before 5.14: what is left keeps its cgroup from being removed */
-}
-
-/* The end of init is the end of its pid namespace. 0 when it is gone. */
+/*
+ * The end of init is the end of its pid namespace: 0 when it is gone. A process from elsewhere that
+ * somebody has moved into a cgroup keeps it from being removed, and is Python's.
+ */
 static int end_init(const struct log *log, const struct summary *summary)
 {
     struct pollfd end = {.events = POLLIN};
@@ -73,7 +61,6 @@ static int end_init(const struct log *log, const struct summary *summary)
     cleanup_close int pidfd = open_init(summary);
     if (pidfd < 0)
         return errno == ESRCH ? 0 : -1;
-    kill_unified(summary);
     if (send_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
         return -1;
     end.fd = pidfd;

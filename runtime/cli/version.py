@@ -15,7 +15,7 @@ def commit() -> str:
     """The commit this planc was built from; "unknown" for a build from no checkout."""
     path = os.path.join(os.path.dirname(runtime.__file__), "COMMIT")
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read().strip() or "unknown"
     except OSError:
         return "unknown"

@@ -6,7 +6,14 @@ import errno
 import time
 
 from runtime.errors import KernelError, errno_text
-from runtime.execute.cgroupfs import NO_PERMISSION, enable_controllers, read, unified_cgroup_of, write
+from runtime.execute.cgroupfs import (
+    NO_PERMISSION,
+    enable_controllers,
+    has_own_processes,
+    read,
+    unified_cgroup_of,
+    write,
+)
 from runtime.linux import posix as os
 from runtime.plan.refuse import dotted
 
@@ -135,16 +142,15 @@ def _why_not_enabled(path: str, controller: str) -> str:
         parent = os.path.dirname(parent)
         if not os.path.exists(f"{parent}/cgroup.controllers"):
             return f"this host has no {controller} controller"
-    try:
-        write(f"{parent}/cgroup.subtree_control", b"+" + name)
-    except OSError as err:
-        why = errno_text(err.errno or 0)
-        if err.errno == errno.EBUSY:
-            why += " (a cgroup with processes of its own cannot have children with controllers)"
-        elif err.errno == errno.EOPNOTSUPP:
-            why += " (it is threaded, or below a threaded cgroup)"
-        return f"{parent} does not hand on the {controller} controller: {why}"
-    return ""
+    why = ""
+    if has_own_processes(parent):
+        why = "a cgroup with processes of its own cannot have children with controllers"
+    else:
+        try:
+            write(f"{parent}/cgroup.subtree_control", b"+" + name)
+        except OSError as err:
+            why = errno_text(err.errno or 0)
+    return f"{parent} does not hand on the {controller} controller: {why}" if why else ""
 
 
 def _usage(path: str) -> int:

@@ -93,17 +93,11 @@ def _read_all(path: str) -> bytes:
 
 def kill(cgroups: Sequence[Cgroup], signal: int) -> None:
     """See cgroupfs.kill."""
-    killed = signal == SIGKILL and _kill_unified(cgroups)
-    inside = pids_of_any(cgroups)
-    if not inside:
-        return
-    if killed:
-        # all of them are dying; v1 must let them, and may have some that left the unified cgroup
-        from runtime.execute.cgroup_freezer import thaw
-
-        _signal_each(cgroups, inside, signal)
-        thaw(cgroups)
-    else:
+    if signal == SIGKILL and _kill_unified(cgroups):
+        # all of them are dying, but for those that v1 has frozen, or that have left the unified cgroup
+        _signal_each(cgroups, pids_of_any(cgroups), signal)
+        _thaw(cgroups)
+    elif inside := pids_of_any(cgroups):
         _signal_frozen(cgroups, inside, signal)
 
 
@@ -122,7 +116,7 @@ def _kill_unified(cgroups: Sequence[Cgroup]) -> bool:
 def _signal_frozen(cgroups: Sequence[Cgroup], inside: list[int], signal: int) -> None:
     """Signal each process while none can fork or end; a container that was frozen stays so, but for
     SIGKILL."""
-    from runtime.execute.cgroup_freezer import freeze, frozen, thaw
+    from runtime.execute.cgroup_freezer import freeze, frozen
 
     was_frozen = frozen(cgroups)
     try:
@@ -136,7 +130,13 @@ def _signal_frozen(cgroups: Sequence[Cgroup], inside: list[int], signal: int) ->
         _signal_each(cgroups, inside, signal)
     finally:
         if signal == SIGKILL or not was_frozen:
-            thaw(cgroups)
+            _thaw(cgroups)
+
+
+def _thaw(cgroups: Sequence[Cgroup]) -> None:
+    from runtime.execute.cgroup_freezer import thaw
+
+    thaw(cgroups)
 
 
 def _signal_each(cgroups: Sequence[Cgroup], inside: list[int], signal: int) -> None:

@@ -140,8 +140,18 @@ def enable_controllers(path: str, wanted: str = "") -> None:
             return
         enabled = read(f"{parent}/cgroup.subtree_control").split()
         missing = [name for name in offered if name not in enabled]
-        if missing:
+        if missing and not has_own_processes(parent):
             _enable(f"{parent}/cgroup.subtree_control", missing)
+
+
+def has_own_processes(path: str) -> bool:
+    """v2: whether the cgroup, other than the root, has processes, so that its children can have no
+    controllers. (Those that the kernel would still enable, such as pids, would make it threaded, and
+    its children unfit for processes.)"""
+    try:
+        return os.path.exists(f"{path}/cgroup.type") and bool(read(f"{path}/cgroup.procs", 16))
+    except OSError:
+        return True
 
 
 def _enable(file: str, names: list[bytes]) -> None:
@@ -155,19 +165,13 @@ def _enable(file: str, names: list[bytes]) -> None:
 # limited
 
 
-def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op], undo: bool = False) -> None:
-    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError;
-    with `undo` the values from before are then back in their places.
+def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
+    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError.
 
     Values may constrain each other (a memory limit and that of memory and swap together, a quota and
     its burst), so that the right order depends on what is there already: what the kernel refuses as
     invalid is tried again after the rest.
     """
-    if undo:
-        from runtime.execute.cgroup_update import update
-
-        update(cgroups, ops)
-        return
     where = {name: path for controllers, path in cgroups for name in controllers or ("",)}
     postponed: list[Op] = []
     for op in ops:
@@ -315,6 +319,13 @@ def stats(cgroups: Sequence[Cgroup]) -> dict[str, Any]:
     from runtime.execute.cgroup_stats import stats as do
 
     return do(cgroups)
+
+
+def update(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
+    """:func:`apply` for a container that exists: on failure the old values are put back."""
+    from runtime.execute.cgroup_update import update as do
+
+    do(cgroups, ops)
 
 
 def current_limits(cgroups: Sequence[Cgroup]) -> dict[str, int]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runtime.plan.ops import Op, Plan
 
 SIGKILL = 9
+LIMITS = ("cgroup_set", "cgroup_check", "cgroup_devices")
 
 
 class CreateRequest:
@@ -99,17 +100,31 @@ class Creation:
     def run(self) -> None:
         ops = self.plan.ops
         while ops[self.index].code != "spawn":
+            if ops[self.index].code in LIMITS:
+                self.set_limits()
+                continue
             self.perform(ops[self.index])
             self.index += 1
         self.perform(ops[self.index])
         self.conversation.run()
 
+    def set_limits(self) -> None:
+        """All that follow each other at once: some values depend on others being there first."""
+        first = self.index
+        while self.plan.ops[self.index].code in LIMITS:
+            self.trace(self.plan.ops[self.index])
+            self.index += 1
+        cgroupfs.apply(self.cgroups, self.plan.ops[first : self.index])
+
     # operations of the runtime, one method each
 
     def perform(self, op: Op) -> None:
+        self.trace(op)
+        getattr(self, "do_" + op.code)(op)
+
+    def trace(self, op: Op) -> None:
         if self.request.trace:
             self.request.trace(self.plan.ops.index(op), op)
-        getattr(self, "do_" + op.code)(op)
 
     def do_reserve_state(self, op: Op) -> None:
         self.directory = store.reserve(self.request.root, op.args["id"])
@@ -120,15 +135,6 @@ class Creation:
     def do_cgroup_create(self, op: Op) -> None:
         cgroup = (tuple(op.args.get("controllers") or ()), op.args["path"])
         self.cgroups += cgroupfs.create([cgroup], self.record.rootless, pointer_path(op.cause))
-
-    def do_cgroup_set(self, op: Op) -> None:
-        cgroupfs.apply(self.cgroups, [op])
-
-    def do_cgroup_check(self, op: Op) -> None:
-        cgroupfs.apply(self.cgroups, [op])
-
-    def do_cgroup_devices(self, op: Op) -> None:
-        cgroupfs.apply(self.cgroups, [op])
 
     def do_cgroup_join(self, op: Op) -> None:
         cgroupfs.join(self.cgroups, self.conversation.pid, self.joined_unified)

@@ -308,11 +308,26 @@ def test_a_parent_with_processes_hands_no_controllers_on(new_box: Callable[[str]
     cgroupfs.create(inner.cgroups)
     with pytest.raises(KernelError) as caught:
         inner.apply(memory=LinuxMemory(limit=MIB))
+    assert outer.read("", "cgroup.subtree_control") == ""
+    assert inner.read("", "cgroup.type") == "domain"
     assert str(caught.value) == (
-        f"linux.resources.memory.limit: write {MIB} to memory.max: {outer.cgroups[0][1]} does not hand on the"
-        " memory controller: EBUSY: device or resource busy (a cgroup with processes of its own cannot have"
-        " children with controllers)"
+        f"linux.resources.memory.limit: write {MIB} to memory.max: {outer.cgroups[0][1]} does not hand on"
+        " the memory controller: a cgroup with processes of its own cannot have children with controllers"
     )
+
+
+@pytest.mark.v2
+def test_no_parent_becomes_threaded(new_box: Callable[[str], Box]) -> None:
+    """The kernel would enable pids for a cgroup with processes, and its child could have none."""
+    outer, inner = new_box(""), new_box("/inner")
+    outer.create()
+    outer.start()
+    cgroupfs.create(inner.cgroups)
+    with pytest.raises(KernelError, match="does not hand on the pids controller: a cgroup with processes"):
+        inner.apply(pids=LinuxPids(limit=5))
+    assert inner.read("", "cgroup.type") == "domain"
+    child = inner.start()
+    assert inner.listed() == {child.pid}
 
 
 def test_a_kernel_without_reservations_of_huge_pages(box: Box) -> None:

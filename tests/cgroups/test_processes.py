@@ -201,17 +201,18 @@ def test_a_container_that_has_moved_its_processes_down(new_box: Callable[[str], 
 
 
 @pytest.mark.v2
-def test_a_threaded_cgroup(new_box: Callable[[str], Box]) -> None:
-    outer, inner = new_box(""), new_box("/threaded")
-    for name in ("", "/threaded"):
-        os.mkdir(outer.directory("") + name)
-    with open(f"{inner.directory('')}/cgroup.type", "w") as file:
+def test_a_cgroup_that_can_have_no_processes(new_box: Callable[[str], Box]) -> None:
+    """A sibling of a threaded one is of no use until it is threaded too."""
+    outer, threaded, inner = new_box(""), new_box("/threaded"), new_box("/inner")
+    for made in (outer, threaded, inner):
+        os.mkdir(made.directory(""))
+    with open(f"{threaded.directory('')}/cgroup.type", "w") as file:
         file.write("threaded")
     outsider = outer.outsider()
     with pytest.raises(KernelError) as caught:
         cgroupfs.join(inner.cgroups, outsider.pid)
     assert str(caught.value).endswith(
-        "EOPNOTSUPP: operation not supported; it is of type threaded (cgroups(7), Thread mode):"
+        "operation not supported; it is of type domain invalid (cgroups(7), Thread mode):"
         " choose another cgroupsPath"
     )
 

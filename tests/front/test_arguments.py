@@ -117,9 +117,9 @@ def test_no_root_that_is_the_root_directory(front: Command, tmp_path: Path) -> N
 
 
 WORDS = [
-    "--root", "-root", "--root=ROOT", "ROOT", "--log", "--log=LOG", "LOG", "--log-format", "--log-format=json",
-    "text",     "xml", "--rootless", "--rootless=auto", "maybe", "--systemd-cgroup", "--debug", "--", "-", "EMPTY", "-f",
-    "--force", "state", "c1", "nobody",
+    "--root", "-root", "--root=ROOT", "ROOT", "--log", "--log=LOG", "LOG", "--log-format", "text", "xml",
+    "--log-format=json", "--rootless", "--rootless=auto", "maybe", "--systemd-cgroup", "--debug", "--", "-",
+    "EMPTY", "-f", "--force", "state", "c1", "nobody",
 ]  # fmt: skip
 
 

@@ -63,20 +63,6 @@ def test_a_running_one_with_force(front: Command, root: Path, process: Process) 
     assert not directory.exists()
 
 
-def test_cgroup_kill_is_asked_too(front: Command, tmp_path: Path, process: Process) -> None:
-    """Of the last cgroup, the unified one; a plain directory with a file in it then cannot be removed."""
-    init = process()
-    unified = tmp_path / "unified"
-    unified.mkdir()
-    (unified / "cgroup.kill").write_text("")
-    record = new_record("c1", init.pid)
-    record.cgroups = [((), str(unified)), (("cpu",), str(tmp_path / "cpu"))]
-    save(tmp_path / "root", record)
-    assert front("--root", str(tmp_path / "root"), "delete", "--force", "c1")[0] == PYTHON
-    assert (unified / "cgroup.kill").read_text() == "1"
-    assert init.wait() == -signal.SIGKILL
-
-
 def test_nobody_else_is_killed(front: Command, root: Path, process: Process) -> None:
     other = process()
     record = new_record("c1", other.pid)

@@ -210,14 +210,16 @@ def test_a_poststart_hook_is_for_python(container: Container, tmp_path: Path) ->
     assert container.python("delete", "--force")[0] == 0 and (tmp_path / "poststop").exists()
 
 
+@pytest.mark.parametrize("status", ["created", "stopped"])
 def test_a_stranger_in_the_cgroups(
-    container: Container, process: Callable[..., subprocess.Popen[bytes]]
+    container: Container, process: Callable[..., subprocess.Popen[bytes]], status: str
 ) -> None:
     """A process that somebody moved there is not left behind: Python kills it as ever."""
     stranger = process()
     pid = container.create().state["pid"]
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    if status == "stopped":
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     for path in container.cgroups:
         Path(path, "cgroup.procs").write_text(str(stranger.pid))
     begin = time.monotonic()

@@ -299,7 +299,7 @@ def _is_status(pid: int, fd: int) -> bool:
 
 def test_an_ignored_interrupt_stays_ignored(front: Command, created: Path) -> None:
     woken, finished = threading.Event(), threading.Event()
-    init = Init(created, lambda _: (woken.set(), finished.wait())[0])  # type: ignore[arg-type,func-returns-value]
+    init = Init(created, lambda _: (woken.set(), finished.wait())[0])  # type: ignore[func-returns-value]
     ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
     running = front.spawn("--root", str(created.parent), "start", "c1", preexec_fn=ignore)
     assert woken.wait(10)

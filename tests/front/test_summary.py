@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from runtime.state.record import Record
 from .by_hand import new_record, save
 from .commands import PYTHON, Command, snapshot
 
-V1 = [(("cpu", "cpuacct"), "/cg/cpu/c1"), (("freezer",), "/cg/freezer/c1")]
+V1: list[tuple[Sequence[str], str]] = [(("cpu", "cpuacct"), "/cg/cpu/c1"), (("freezer",), "/cg/freezer/c1")]
 UNIFIED = ((), "/cg/unified/c1")
 
 
@@ -239,7 +240,7 @@ CHANGES = [
 @pytest.mark.parametrize(("old", "new"), CHANGES)
 def test_a_damaged_summary(front: Command, root: Path, old: bytes, new: bytes) -> None:
     record = new_record("c1")
-    record.cgroups = V1
+    record.cgroups = [*V1]
     directory = save(root, record)
     text = (directory / "summary").read_bytes()
     assert old in text
@@ -249,7 +250,7 @@ def test_a_damaged_summary(front: Command, root: Path, old: bytes, new: bytes) -
 
 def test_a_cut_summary(front: Command, root: Path) -> None:
     record = new_record("c1")
-    record.cgroups = V1
+    record.cgroups = [*V1]
     path = save(root, record) / "summary"
     text = path.read_bytes()
     for size in range(0, len(text), 7):

@@ -90,7 +90,7 @@ def test_ready_is_forwarded_with_the_main_pid(container: Container, directory: s
     _running(container)
     container.await_exec()
     assert process.popen.poll() is None, "start waits until the payload is ready"
-    _send(container, b"STATUS=loading\nREADY=1\n")
+    _send(container, b"READY=1\nSTATUS=loading\n")
     supervisor.await_line("READY=1")
     supervisor.await_line(f"MAINPID={container.pid}")
     process.wait().ok()
@@ -108,6 +108,17 @@ def test_messages_before_ready_do_not_end_the_wait(
     assert process.popen.poll() is None
     _send(container, b"READY=1")
     process.wait().ok()
+
+
+@pytest.mark.old_runc_lacks("finding READY=1 behind other lines")
+def test_ready_behind_other_lines(container: Container, directory: str, supervisor: Supervisor) -> None:
+    container.args("sleep", "1000").create(env=_env(directory))
+    process = container.runtime.spawn("start", container.id, env=_env(directory))
+    _running(container)
+    container.await_exec()
+    _send(container, b"STATUS=loading\nREADY=1\n")
+    process.wait(5).ok()
+    supervisor.await_line("READY=1")
 
 
 def test_run_forwards_too(container: Container, directory: str, supervisor: Supervisor) -> None:

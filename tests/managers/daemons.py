@@ -85,7 +85,7 @@ def assert_nothing_left(machine: Machine, processes: str, cgroups: str, state_ro
         return not seen
 
     try:
-        poll(nothing, 10)
+        poll(nothing, 15)
     except AssertionError:
         machine.blamed |= seen
         raise AssertionError(f"left behind: {sorted(seen)}") from None

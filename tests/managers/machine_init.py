@@ -128,7 +128,9 @@ def mount_private_directories(directory: Path) -> None:
     """Own /etc, /var/lib, /run and temporary directories, so that no default path meets another's files."""
     mount_layer(directory, "/etc")
     mount_layer(directory, "/var/lib")
-    for target in ("/run", "/tmp", "/var/tmp", "/dev/shm"):
+    if not directory.is_relative_to("/tmp"):
+        mount_layer(directory, "/tmp")
+    for target in ("/run", "/var/tmp", "/dev/shm"):
         source = directory / "private" / target.strip("/").replace("/", "-")
         source.mkdir(parents=True)
         source.chmod(0o755 if target == "/run" else 0o1777)

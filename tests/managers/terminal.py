@@ -51,12 +51,19 @@ class Terminal:
         self.seen += data.decode(errors="replace")
         return bool(data)
 
-    def wait_for(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
-        """The first match of a regular expression in what was written since the last match."""
+    def shows(self, pattern: str, seconds: float) -> re.Match[str] | None:
+        """The first match of a regular expression in what was written since the last match, within this time."""
         end = time.monotonic() + seconds
         while not (match := re.search(pattern, self.seen)):
-            assert self._read(end - time.monotonic()), f"{pattern!r} did not appear in {self.seen!r}"
+            if not self._read(end - time.monotonic()):
+                return None
         self.seen = self.seen[match.end() :]
+        return match
+
+    def wait_for(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
+        """As shows(), but the match must come."""
+        match = self.shows(pattern, seconds)
+        assert match, f"{pattern!r} did not appear in {self.seen!r}"
         return match
 
     def wait(self, seconds: float = 20.0) -> int:

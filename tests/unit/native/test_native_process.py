@@ -157,7 +157,7 @@ def test_nothing_of_the_callers_signals_is_left(tmp_path: Path) -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2])
     try:
         status = held([])
-        again = after([], "grep ^Sig /proc/$$/status", tmp_path)
+        again = after([], "exec grep ^Sig /proc/self/status", tmp_path)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGUSR1, old)
