@@ -26,7 +26,7 @@ test: dependencies test-dependencies stage ## install what the tests need and ru
 		echo 'the other tests make real containers and need root: run make test as root'; fi
 
 as-root:
-	$(PYTEST) tests/native tests/cgroups tests/integration tests/bundles tests/managers
+	$(PYTEST) tests/native tests/cgroups tests/front tests/integration tests/bundles tests/managers
 
 install: build-lib ## install below PREFIX (default /usr/local)
 	$(PYTHON) tools/install build/lib $(DESTDIR)$(PREFIX) $(PREFIX)
@@ -58,9 +58,9 @@ lint: ## formatters, types, warnings
 	$(VENV)/bin/mypy
 
 unit: ## tests that need no root
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit tests/house conformance/test_harness.py
 
-native cgroups integration managers bundles: stage ## one layer of the tests that need root
+native cgroups front integration managers bundles: stage ## one layer of the tests that need root
 	$(PYTEST) tests/$@
 
 conformance: stage ## the OCI runtime-tools suite against planc, runc and crun

@@ -46,26 +46,38 @@ def test_parse_tells_assertions_apart_by_description_and_occurrence() -> None:
 
 def test_a_peer_ahead_is_a_shortfall() -> None:
     results = {"t": {"planc": outcome("not ok 1 - a\nok 2 - b\n"), "runc": outcome("ok 1 - a\nok 2 - b\n")}}
-    assert judge.shortfalls(results, "planc") == ["t: a: passes with runc"]
+    assert judge.shortfalls(results, "planc", {}) == ["t: a: passes with runc"]
 
 
 def test_an_assertion_planc_never_reached_is_a_shortfall() -> None:
     results = {"t": {"planc": outcome("", 1), "crun": outcome("ok 1 - a\nnot ok 2 - b\n")}}
-    assert judge.shortfalls(results, "planc") == [
-        "t: a: passes with crun", "t: the program itself ends well with crun",
+    assert judge.shortfalls(results, "planc", {}) == [
+        "t: a: passes with crun",
+        "t: the program itself ends well with crun",
     ]
 
 
 def test_an_error_reported_without_assertions_is_a_shortfall() -> None:
     wrong = outcome('  {\n    "error": "hooks MUST be called"\n  }\n1..0\n')
     results = {"hooks": {"planc": wrong, "runc": outcome("1..0\n")}}
-    assert judge.shortfalls(results, "planc") == ["hooks: the program itself ends well with runc"]
+    assert judge.shortfalls(results, "planc", {}) == ["hooks: the program itself ends well with runc"]
 
 
 def test_planc_ahead_owes_nothing() -> None:
     results = {"t": {"planc": outcome("ok 1 - a\n"), "runc": outcome("not ok 1 - a\n", 1)}}
-    assert judge.shortfalls(results, "planc") == []
+    assert judge.shortfalls(results, "planc", {}) == []
     assert judge.common_failures(results, "planc") == {}
+
+
+def test_what_the_specification_forbids_is_not_owed_but_named() -> None:
+    results = {
+        "t": {"planc": outcome("not ok 1 - a\nnot ok 2 - b\n", 1), "crun": outcome("ok 1 - a\nok 2 - b\n")}
+    }
+    disputed = {"t": {"a": "runtime.md says no", "*": "so the program fails"}, "u": {"c": "never run"}}
+    assert judge.shortfalls(results, "planc", disputed) == ["t: b: passes with crun"]
+    assert judge.disputes(results, "planc", disputed) == {"t": ["a", "*"]}
+    assert judge.worth_repeating(results["t"], "t", "planc", disputed)
+    assert not judge.worth_repeating(results["t"], "t", "planc", {"t": disputed["t"] | {"b": "too"}})
 
 
 def test_what_fails_for_all_must_be_explained() -> None:

@@ -104,6 +104,10 @@ int run_chdir(struct init *in, const struct op_chdir *args)
 {
     const char *path = str(in, args->path);
 
+    /* nor any directory of init's own; nothing that comes now needs it any more */
+    if (in->root >= 0)
+        close(in->root);
+    in->root = -1;
     if (!path || !*path)
         path = "/";
     if (chdir(path) == 0)

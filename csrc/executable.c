@@ -13,8 +13,6 @@
 #include "init.h"
 #include "raw.h"
 
-#define DEFAULT_PATH "/bin:/usr/bin" /* confstr(3) _CS_PATH; where the environment has no PATH at all */
-
 static const char *meaning(int error)
 {
     switch (error) {
@@ -53,23 +51,22 @@ static const char *path_variable(const struct init *in)
     for (const char **entry = in->env; entry && *entry; entry++)
         if (strncmp(*entry, "PATH=", 5) == 0)
             return *entry + 5;
-    return DEFAULT_PATH;
+    return NULL;
 }
 
-/* The first that can be executed, as execvp(3); an empty entry is the working directory. */
+/* The first that can be executed, as execvp(3); an empty entry is the working directory, no PATH nothing. */
 static bool search(const char *list, const char *name, char path[PATH_MAX])
 {
     bool missing;
 
-    for (;;) {
+    while (list) {
         size_t size = strcspn(list, ":");
         int n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)size, list, size ? "/" : "./", name);
         if (n > 0 && n < PATH_MAX && check(path, &missing) == 0)
             return true;
-        if (!list[size])
-            return false;
-        list += size + 1;
+        list = list[size] ? list + size + 1 : NULL;
     }
+    return false;
 }
 
 int run_find_executable(struct init *in, const struct op_find_executable *args)

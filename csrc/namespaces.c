@@ -51,7 +51,7 @@ static int check_type(struct init *in, int fd, const char *path, uint64_t type)
         return 0;
     names_of(type, wanted, sizeof wanted);
     names_of((uint64_t)actual, found, sizeof found);
-    return fail(in, 0, "namespace path \"%s\" is a %s namespace, not a %s namespace", path, found, wanted);
+    return fail(in, EINVAL, "namespace path \"%s\" is a %s namespace, not a %s namespace", path, found, wanted);
 }
 
 int run_open_namespace(struct init *in, const struct op_open_namespace *args)

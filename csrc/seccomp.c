@@ -2,86 +2,68 @@
  * seccomp.c - the filter, and the way of its notify descriptor to planc.
  *
  * Once the filter is loaded, init's own system calls are subject to it: one that
- * notifies would wait for an agent that does not have the descriptor yet.  So the
- * descriptor is sent by a helper process that was forked before, is under no
- * filter, shares the descriptor table, and learns the number through shared
- * memory.  Init itself only reads planc's answer.
+ * notifies would wait for an agent that does not have the descriptor yet.  So a
+ * helper thread sends the descriptor: started before, it is under no filter, and
+ * it learns the number through memory.  Init itself only reads planc's answer.
+ * A thread, because execve(2) ends it and waits for it: a process would have to
+ * be reaped, by a system call that the filter may not allow, or be found by the payload.
  */
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "init.h"
 #include "raw.h"
 
 #define NOTHING_YET (-2)
+#define STACK (16 * 1024)
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
-/*
- * The helper. It never returns. A table of descriptors of its own before it speaks: init may close
- * what it likes from then on, and knows by the pipe of load_notifying() when the helper is gone.
- */
-static void send_listener(struct init *in, atomic_int *listener, pid_t init)
+struct helper {
+    atomic_int listener; /* NOTHING_YET, then what seccomp(2) returned */
+    int sync, op;
+};
+
+/* The helper thread. It shares everything with init, errno included, while init waits for planc. */
+static int send_listener(void *argument)
 {
     const struct timespec pause = {.tv_nsec = 50 * 1000};
-    struct message m = {.type = MSG_SECCOMP_FD, .op = in->op};
+    struct helper *helper = argument;
+    struct message m = {.type = MSG_SECCOMP_FD, .op = helper->op};
     int fd;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    while ((fd = atomic_load(listener)) == NOTHING_YET) {
-        if (getppid() != init)
-            _exit(1);
+    while ((fd = atomic_load(&helper->listener)) == NOTHING_YET)
         nanosleep(&pause, NULL);
-    }
-    if (fd >= 0 && (unshare(CLONE_FILES) < 0 || send_fd(in->sync, fd, &m, sizeof m) < 0))
-        send_message(in->sync, MSG_FAILED, in->op, errno, 0, "send the seccomp notify descriptor");
-    _exit(0);
-}
-
-/* The payload is to find no child that it did not make. */
-static void wait_for_end(int *gate)
-{
-    char byte;
-
-    close(gate[1]);
-    while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
-        continue;
-    close(gate[0]);
+    if (fd >= 0 && send_fd(helper->sync, fd, &m, sizeof m) < 0)
+        send_message(helper->sync, MSG_FAILED, helper->op, errno, 0, "send the seccomp notify descriptor");
+    syscall(SYS_exit, 0); /* of the thread; the library's exit() would be init's */
+    return 0;
 }
 
 static int load_notifying(struct init *in, const struct sock_fprog *program, unsigned flags)
 {
-    /* the helper is nobody's child to wait for; execve(2) resets the flag */
-    struct sigaction no_zombie = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
-    atomic_int *listener = mmap(NULL, sizeof *listener, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    pid_t init = getpid();
-    int gate[2];
+    struct helper *helper = keep(in, sizeof *helper);
+    char *stack = keep(in, STACK);
 
-    if (listener == MAP_FAILED || pipe2(gate, O_CLOEXEC) < 0)
-        return fail(in, errno, "seccomp helper");
-    atomic_store(listener, NOTHING_YET);
-    sigaction(SIGCHLD, &no_zombie, NULL);
-    pid_t helper = raw_fork(CLONE_FILES, SIGCHLD);
-    if (helper < 0)
-        return fail(in, errno, "fork the seccomp helper");
-    if (helper == 0)
-        send_listener(in, listener, init);
+    *helper = (struct helper){.listener = NOTHING_YET, .sync = in->sync, .op = in->op};
+    if (clone(send_listener, stack + STACK, THREAD, helper) < 0)
+        return fail(in, errno, "start the seccomp helper");
+    /* synchronizing threads would put the helper under the filter; there is no other */
+    flags &= ~(unsigned)(SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH);
     int fd = raw_seccomp(SECCOMP_SET_MODE_FILTER, flags, program);
     int error = errno;
     in->confined = fd >= 0;
-    atomic_store(listener, fd);
+    atomic_store(&helper->listener, fd);
     if (fd < 0)
         return fail(in, error, "load the seccomp filter");
     if (wait_continue(in) < 0)
         return -1;
     close(fd); /* the agent's alone: when it dies, what it should answer fails */
-    wait_for_end(gate);
     return 0;
 }
 

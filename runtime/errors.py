@@ -7,8 +7,6 @@ other part of planc.
 
 from __future__ import annotations
 
-from runtime.linux import posix as os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +39,9 @@ def errno_text(number: int) -> str:
     name = errno_name(number)
     if " " in name:
         return name
-    text = os.strerror(number)
+    from posix import strerror
+
+    text = strerror(number)
     return f"{name}: {text[:1].lower()}{text[1:]}"
 
 

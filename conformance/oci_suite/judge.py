@@ -13,7 +13,7 @@ _LISTED = 8
 
 
 def load_explanations(path: Path) -> Explanations:
-    """Read the hand-written table: test, then description of the assertion (without `(#n)`), to one line.
+    """Read a hand-written table: test, then description of the assertion (without `(#n)`), to one line.
 
     The key `*` explains a test program as a whole: what it reports or its exit code.
     """
@@ -21,21 +21,44 @@ def load_explanations(path: Path) -> Explanations:
         return tomllib.load(file)
 
 
-def shortfalls(results: Results, subject: str) -> list[str]:
-    """Return what a peer passes and `subject` does not, one line each, many of one test shortened."""
+def shortfalls(results: Results, subject: str, disputed: Explanations) -> list[str]:
+    """Return what a peer passes and `subject` does not, one line each, many of one test shortened.
+
+    Left out is what is `disputed`: where the suite demands the opposite of the specification.
+    """
     lines = []
     for test, outcomes in results.items():
         mine = outcomes[subject]
         for peer, theirs in outcomes.items():
             if peer == subject:
                 continue
-            ahead = [str(key) for key in theirs.report.verdicts if key in theirs.passed() - mine.passed()]
+            ahead = [str(key) for key in _ahead(theirs, mine) if not explain(disputed, test, key.description)]
             lines += [f"{test}: {description}: passes with {peer}" for description in ahead[:_LISTED]]
             if len(ahead) > _LISTED:
                 lines.append(f"{test}: and {len(ahead) - _LISTED} more pass with {peer}")
-            if theirs.ended_well() and not mine.ended_well():
+            if theirs.ended_well() and not mine.ended_well() and not explain(disputed, test, "*"):
                 lines.append(f"{test}: the program itself ends well with {peer}")
     return lines
+
+
+def disputes(results: Results, subject: str, disputed: Explanations) -> dict[str, list[str]]:
+    """Return by test what `subject` fails and the table of disputes speaks of, as common_failures()."""
+    found: dict[str, list[str]] = {}
+    for test, outcomes in results.items():
+        mine = outcomes[subject]
+        failed = _failed(mine)
+        if names := [name for name in disputed.get(test, {}) if name in failed]:
+            found[test] = names
+    return found
+
+
+def _ahead(theirs: Outcome, mine: Outcome) -> list[tap.Key]:
+    return [key for key in theirs.report.verdicts if key in theirs.passed() - mine.passed()]
+
+
+def _failed(outcome: Outcome) -> set[str]:
+    names = {key.description for key, verdict in outcome.report.verdicts.items() if verdict == tap.FAIL}
+    return names if outcome.ended_well() else names | {"*"}
 
 
 def common_failures(results: Results, subject: str) -> dict[str, list[str]]:
@@ -49,7 +72,8 @@ def common_failures(results: Results, subject: str) -> dict[str, list[str]]:
         passed = set().union(*(outcome.passed() for outcome in outcomes.values()))
         mine = outcomes[subject]
         names = dict.fromkeys(
-            key.description for key, verdict in mine.report.verdicts.items()
+            key.description
+            for key, verdict in mine.report.verdicts.items()
             if verdict == tap.FAIL and key not in passed
         )
         peers = [outcome for name, outcome in outcomes.items() if name != subject]
@@ -64,7 +88,9 @@ def unexplained(failing: dict[str, list[str]], explanations: Explanations) -> li
     """Return one line for each common failure that the hand-written table does not explain."""
     return [
         f"{test}: {name}: fails for all and is not explained"
-        for test, names in failing.items() for name in names if not explain(explanations, test, name)
+        for test, names in failing.items()
+        for name in names
+        if not explain(explanations, test, name)
     ]
 
 
@@ -79,9 +105,6 @@ def worth_repeating(outcomes: dict[str, Outcome], test: str, name: str, explanat
     So it is where another runtime passed more, and where something failed that is not explained.
     """
     mine = outcomes[name]
-    if any(other.passed() - mine.passed() for other in outcomes.values()):
-        return True
-    failed = {key.description for key, verdict in mine.report.verdicts.items() if verdict == tap.FAIL}
-    if not mine.ended_well():
-        failed.add("*")
-    return any(not explain(explanations, test, description) for description in failed)
+    keys = [key for other in outcomes.values() for key in _ahead(other, mine)]
+    names = {key.description for key in keys} | _failed(mine)
+    return any(not explain(explanations, test, description) for description in names)

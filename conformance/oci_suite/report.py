@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from oci_suite import suite, tap
-from oci_suite.judge import Explanations, common_failures, explain
+from oci_suite.judge import Explanations, common_failures, disputes, explain
 from oci_suite.runner import MAX_RUNS, Outcome, Results
 from oci_suite.runtimes import Runtime
 
@@ -24,19 +24,29 @@ A program that asserts nothing is *silent* if it ended with 0 and reported no er
 
 
 def markdown(
-    results: Results, runtimes: list[Runtime], explanations: Explanations, owed: list[str]
+    results: Results,
+    runtimes: list[Runtime],
+    explanations: Explanations,
+    disputed: Explanations,
+    owed: list[str],
 ) -> str:
     """Return the text of RESULTS.md."""
+    subject = runtimes[0].name
     parts = [
         _HEADER.format(
-            module=suite.MODULE, version=suite.VERSION, kernel=platform.release(), max_runs=MAX_RUNS,
+            module=suite.MODULE,
+            version=suite.VERSION,
+            kernel=platform.release(),
+            max_runs=MAX_RUNS,
             runtimes="\n".join(_describe(runtime) for runtime in runtimes),
         ),
         _table(results, [runtime.name for runtime in runtimes]),
         "## What a peer passes and planc does not\n",
         "\n".join(f"- {_escape(line)}" for line in owed) or "Nothing.",
+        "\n## Where the suite demands the opposite of the specification\n",
+        _failures(disputes(results, subject, disputed), disputed),
         "\n## What fails with every runtime\n",
-        _failures(common_failures(results, runtimes[0].name), explanations),
+        _failures(common_failures(results, subject), explanations),
     ]
     return "\n".join(parts) + "\n"
 

@@ -24,7 +24,7 @@ from oci_suite.runtimes import STATE_VARIABLE, Runtime
 TIMEOUT_SECONDS = 60
 MAX_RUNS = 3
 # Tests that use a fixed cgroup path, which all runtimes share: never two of them at once.
-_EXCLUSIVE_PREFIXES = ("linux_cgroups_", "delete_resources")
+_EXCLUSIVE_PREFIXES = ("linux_cgroups_", "delete_resources", "delete_only_create_resources")
 _CGROUPS = Path("/sys/fs/cgroup")
 _SUITE_CGROUPS = ("cgrouptest", "testdir")
 
@@ -71,6 +71,7 @@ class Runner:
         wrappers = {runtime.name: runtime.wrapper(self._work) for runtime in runtimes}
         jobs = [(test, runtime) for test in names for runtime in runtimes]
         for attempt in range(MAX_RUNS):
+
             def job(pair: Job) -> None:
                 test, runtime = pair
                 outcome = self._run_one(test, runtime, wrappers[runtime.name])
@@ -85,8 +86,8 @@ class Runner:
 
     def _run_jobs(self, job: Callable[[Job], None], jobs: list[Job]) -> None:
         """Run the exclusive tests one after another, and beside them the others, some at a time."""
-        alone = [pair for pair in jobs if pair[0].startswith(_EXCLUSIVE_PREFIXES)]
-        together = [pair for pair in jobs if not pair[0].startswith(_EXCLUSIVE_PREFIXES)]
+        alone = [pair for pair in jobs if _is_exclusive(pair[0])]
+        together = [pair for pair in jobs if not _is_exclusive(pair[0])]
         with ThreadPoolExecutor(1) as single, ThreadPoolExecutor(self._workers) as several:
             done = [single.submit(job, pair) for pair in alone]
             done += [several.submit(job, pair) for pair in together]
@@ -101,12 +102,19 @@ class Runner:
                 return self._execute([*runtime.prefix, str(self._suite / test)], env)
             finally:
                 _delete_leftovers(runtime, wrapper, env)
+                if _is_exclusive(test):
+                    _remove_cgroups()
 
     def _execute(self, command: list[str], env: dict[str, str]) -> Outcome:
         started = time.monotonic()
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             process = subprocess.Popen(
-                command, cwd=self._suite, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                command,
+                cwd=self._suite,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
                 start_new_session=True,
             )
             exit_code = _wait_or_kill(process)
@@ -145,7 +153,6 @@ def _delete_leftovers(runtime: Runtime, wrapper: Path, env: dict[str, str]) -> N
     listed = subprocess.run([*command, "list", "-q"], env=env, capture_output=True, text=True, check=False)
     for name in listed.stdout.split():
         subprocess.run([*command, "delete", "--force", name], env=env, capture_output=True, check=False)
-    _remove_cgroups()
     with open("/proc/self/mounts") as mounts:
         below = [line.split()[1] for line in mounts if line.split()[1].startswith(env["TMPDIR"])]
     for target in reversed(below):
@@ -153,8 +160,15 @@ def _delete_leftovers(runtime: Runtime, wrapper: Path, env: dict[str, str]) -> N
     shutil.rmtree(env["TMPDIR"], ignore_errors=True)
 
 
+def _is_exclusive(test: str) -> bool:
+    return test.startswith(_EXCLUSIVE_PREFIXES)
+
+
 def _remove_cgroups() -> None:
-    """Remove the suite's own cgroups where they are empty: a test must not meet another's limits."""
+    """Remove the suite's own cgroups where they are empty: a test must not meet another's limits.
+
+    Only after an exclusive test: one that has just made its cgroup would lose it to another's end.
+    """
     for base in [_CGROUPS, *_CGROUPS.iterdir()]:
         for name in _SUITE_CGROUPS:
             for directory, _, _ in os.walk(base / name, topdown=False):

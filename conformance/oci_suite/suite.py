@@ -37,7 +37,11 @@ def fetch(go: str) -> Path:
     """Download the pinned module into Go's module cache and return its directory."""
     result = subprocess.run(
         [go, "mod", "download", "-json", f"{MODULE}@{VERSION}"],
-        cwd="/", env=_go_env(), capture_output=True, text=True, check=False,
+        cwd="/",
+        env=_go_env(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if not result.stdout.strip():
         raise SuiteError(f"go mod download {MODULE}@{VERSION}: {result.stderr.strip()}")
@@ -76,7 +80,8 @@ def build(build_dir: Path) -> Path:
 def tests(suite: Path) -> list[str]:
     """Return the names of the built test programs, sorted."""
     return sorted(
-        entry.name for entry in suite.iterdir()
+        entry.name
+        for entry in suite.iterdir()
         if entry.name != RUNTIMETEST and entry.is_file() and os.access(entry, os.X_OK)
     )
 

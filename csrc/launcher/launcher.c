@@ -131,6 +131,7 @@ int main(int argc, char **argv)
         return code;
     /* a reader that has gone is an error of write(2), not the end */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     PyImport_FrozenModules = modules;
     preinitialize();
     PyImport_AppendInittab("planc_launcher", init_module);

@@ -89,8 +89,8 @@ MOUNT_OPTIONS: dict[str, tuple[str, int | str]] = {
 class Attributes:
     """MOUNT_ATTR_* to set and to clear; the later word wins.
 
-    The access time follows mount(2): strictatime wins over noatime, and `atime` or `nostrictatime`
-    take the earlier word back, or, with nothing to take back, ask for the default, relatime.
+    The access time follows mount(2): strictatime wins over noatime; `atime` or `nostrictatime` take
+    the earlier word back, or, with nothing to take back, ask for the default; `relatime` is that.
     """
 
     __slots__ = ("_atime", "_atime_words", "clear", "set")
@@ -109,6 +109,8 @@ class Attributes:
             self.set &= ~flag
             self.clear |= flag
         elif how == _ATIME:
+            if flag == MOUNT_ATTR_RELATIME:
+                self._atime.clear()
             self._atime.add(flag)
             self._atime_words = True
         elif flag == MOUNT_ATTR_RELATIME:

@@ -12,7 +12,7 @@ from runtime.plan.idmap import ranges
 from runtime.plan.mount_options import MountOptions, parse_options
 from runtime.plan.ops import Op
 from runtime.plan.paths import inside, outside
-from runtime.plan.refuse import dotted, refuse
+from runtime.plan.refuse import refuse
 from runtime.plan.rootfs import tree_propagation
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ class PlannedMount:
 
     target    where, as init resolves it inside the root
     slot      of the bind's detached tree, or of the file system's mount where that is kept
-    late_ro   made read-only after everything has been put into it
+    late_ro   made read-only after everything has been put into it (a remount: into what it changes)
     kept      a later step changes its attributes, so the descriptor is kept
     remounts  the earlier entry that a `remount` changes
     """
@@ -58,8 +58,7 @@ class PlannedMount:
         self.is_bind = self.options.bind or (mount.type == "bind" and not self.options.remount)
         self.target = inside(mount.destination)
         self.slot = f"mounts[{index}]"
-        readonly = self.options.readonly and not self.is_bind
-        self.late_ro = readonly and (mount.type == "tmpfs" or self.target == "/dev")
+        self.late_ro = self.options.readonly and _is_filled_late(self)
         self.kept = self.late_ro
         self.remounts: PlannedMount | None = None
 
@@ -74,6 +73,10 @@ class PlannedMount:
         return wanted and self.is_bind and self.remounts is None
 
 
+def _is_filled_late(entry: PlannedMount) -> bool:
+    return not entry.is_bind and (entry.mount.type == "tmpfs" or entry.target == "/dev")
+
+
 def plan_mounts(c: Container) -> list[PlannedMount]:
     """All entries, read and checked against the rules that do not need the kernel."""
     planned: list[PlannedMount] = []
@@ -83,6 +86,7 @@ def plan_mounts(c: Container) -> list[PlannedMount]:
             entry.remounts = _last_on(entry.target, planned)
             if entry.remounts is not None:
                 _keep(entry.remounts, entry)
+                entry.late_ro = entry.options.readonly and _is_filled_late(entry.remounts)
             elif not entry.is_bind:
                 raise refuse(f"{entry.cause}/options", f"remount: no earlier mount is on {entry.target}")
         if entry.remounts is None:
@@ -119,7 +123,7 @@ def _check(c: Container, entry: PlannedMount) -> None:
         raise refuse(where, message, "only these may be covered: " + ", ".join(PROC_FILES))
     if entry.is_bind and entry.options.data:
         words = ",".join(entry.options.data)
-        c.warnings.append(f"{dotted(entry.cause)}.options: {words}: no effect on a bind mount")
+        raise refuse(f"{entry.cause}/options", f"{words}: a bind mount has no options of a file system")
 
 
 # stage: the sources
@@ -271,11 +275,12 @@ def _filesystem(c: Container, entry: PlannedMount) -> Op:
 def _remount(entry: PlannedMount, earlier: PlannedMount) -> Op:
     """`remount` changes the attributes of what an earlier entry has mounted there."""
     options = entry.options
+    attr_set = options.attr_set | options.rec_set
     return Op(
         "set_attr",
         entry.cause,
         mount=earlier.slot,
-        attr_set=options.attr_set | options.rec_set,
+        attr_set=attr_set & ~MOUNT_ATTR_RDONLY if entry.late_ro else attr_set,
         attr_clr=options.attr_clr | options.rec_clr,
         recursive=int(bool(options.rec_set or options.rec_clr)),
     )
@@ -292,7 +297,12 @@ def notify_socket(c: Container) -> list[Op]:
 def late_readonly(c: Container) -> list[Op]:
     """tmpfs and /dev that are to be read-only, now that they are filled."""
     return [
-        Op("set_attr", f"{entry.cause}/options", mount=entry.slot, attr_set=MOUNT_ATTR_RDONLY)
+        Op(
+            "set_attr",
+            f"{entry.cause}/options",
+            mount=(entry.remounts or entry).slot,
+            attr_set=MOUNT_ATTR_RDONLY,
+        )
         for entry in c.mounts
         if entry.late_ro
     ]

@@ -30,7 +30,6 @@ def check_linux(spec: Spec, problems: list[Problem]) -> None:
     _check_sysctl(spec, linux, namespaces, problems)
     _check_masks(linux, namespaces, problems)
     _check_devices(linux.devices, problems)
-    _check_cgroups_path(linux, problems)
     if linux.seccomp is not None:
         check_seccomp(linux.seccomp, problems)
     if linux.resources is not None:
@@ -120,13 +119,6 @@ def _check_devices(devices: list[LinuxDevice] | None, problems: list[Problem]) -
             elif not 0 <= number <= last:
                 message = f"{number} is out of range; write a number from 0 to {last}"
                 problems.append(Problem(f"{path}.{name}", number, message))
-
-
-def _check_cgroups_path(linux: Linux, problems: list[Problem]) -> None:
-    path = linux.cgroups_path
-    if path and ".." in path.split("/"):
-        message = f"{show(path)} contains ..; write the path without it"
-        problems.append(Problem("linux.cgroupsPath", path, message))
 
 
 def _check_unsupported(linux: Linux, problems: list[Problem]) -> None:

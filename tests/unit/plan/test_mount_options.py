@@ -58,9 +58,12 @@ def test_the_access_time_is_one_value(words: list[str]) -> None:
         ("", parse_options(words).attr_set, parse_options(words).attr_clr),
         ("r", parse_options(words).rec_set, parse_options(words).rec_clr),
     ):
-        strict = last_of(words, f"{prefix}strictatime", f"{prefix}nostrictatime") == f"{prefix}strictatime"
-        noatime = last_of(words, f"{prefix}noatime", f"{prefix}atime") == f"{prefix}noatime"
-        wanted = k.MOUNT_ATTR_STRICTATIME if strict else k.MOUNT_ATTR_NOATIME if noatime else 0
+        relatime = f"{prefix}relatime"
+        strict = last_of(words, f"{prefix}strictatime", f"{prefix}nostrictatime", relatime)
+        noatime = last_of(words, f"{prefix}noatime", f"{prefix}atime", relatime)
+        wanted = k.MOUNT_ATTR_NOATIME if noatime == f"{prefix}noatime" else 0
+        if strict == f"{prefix}strictatime":
+            wanted = k.MOUNT_ATTR_STRICTATIME
         assert attr_set & k.MOUNT_ATTR__ATIME == wanted
         # the kernel wants all of the field cleared, or none of it
         assert attr_clr & k.MOUNT_ATTR__ATIME in (0, k.MOUNT_ATTR__ATIME)
@@ -127,6 +130,7 @@ def test_what_is_known_beyond_the_spec() -> None:
         ("rw ro", k.MOUNT_ATTR_RDONLY, 0),
         ("noatime", k.MOUNT_ATTR_NOATIME, k.MOUNT_ATTR__ATIME),
         ("noatime atime", 0, k.MOUNT_ATTR__ATIME),
+        ("noatime relatime", 0, k.MOUNT_ATTR__ATIME),
         ("noatime strictatime", k.MOUNT_ATTR_STRICTATIME, k.MOUNT_ATTR__ATIME),
         ("relatime", 0, k.MOUNT_ATTR__ATIME),
         ("norelatime", 0, 0),

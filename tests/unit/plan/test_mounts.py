@@ -72,9 +72,9 @@ def test_attributes_of_a_bind() -> None:
     assert args["propagation"] == [k.MS_SLAVE, k.MS_SHARED | k.MS_REC]
 
 
-def test_file_system_words_on_a_bind_are_a_warning() -> None:
-    plan = plan_with(mount("/a", None, "/data", "bind", "mode=755", "size=1k"))
-    assert plan.warnings == ["mounts[1].options: mode=755,size=1k: no effect on a bind mount"]
+def test_file_system_words_on_a_bind_are_refused() -> None:
+    text = refusal(mount("/a", None, "/data", "bind", "mode=755", "size=1k"))
+    assert text == "mounts[1].options: mode=755,size=1k: a bind mount has no options of a file system"
 
 
 def test_a_new_file_system() -> None:
@@ -168,6 +168,15 @@ def test_remount_changes_an_earlier_entry() -> None:
     assert (remount.args["mount"], remount.args["attr_set"]) == ("mounts[1]", k.MOUNT_ATTR_RDONLY)
     kept = {op.args["target"]: op.args["mount"] for op in samples.ops(plan, "mount")}
     assert kept == {"/proc": None, "/a": "mounts[1]", "/b": None}
+
+
+def test_read_only_remount_of_a_tmpfs_comes_when_it_has_been_filled() -> None:
+    plan = plan_with(mount("/a", "tmpfs", "x"), mount("/a", "tmpfs", "", "remount", "ro", "nosuid"))
+    early, late = samples.ops(plan, "set_attr")[:2]
+    assert (early.args["mount"], early.args["attr_set"]) == ("mounts[1]", k.MOUNT_ATTR_NOSUID)
+    assert (late.args["mount"], late.args["attr_set"]) == ("mounts[1]", k.MOUNT_ATTR_RDONLY)
+    assert late.cause == "/mounts/2/options"
+    assert plan.ops.index(late) > plan.ops.index(samples.only(plan, "pivot_root"))
 
 
 def test_remount_of_a_bind_keeps_its_tree() -> None:
