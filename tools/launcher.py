@@ -22,6 +22,10 @@ USED = {
     "delete": ("runtime.cli.launch", "runtime.execute.cgroup_processes"),
     "exec": ("runtime.cli.launch", "runtime.execute.unix_socket", "runtime.linux.cgroup", "runtime.execute.foreground"),
 }  # fmt: skip
+# what an error in decoding text imports; Python does not freeze it itself
+STANDARD = ("encodings", "encodings.aliases", "encodings.utf_8")
+# a package with extension modules must be importable from its directory too: this name only serves planc_boot
+WITH_EXTENSIONS = {"runtime.native": "planc_native"}
 DEPENDENCIES = ("_cffi_backend", "click", "prctl", "seccomp")
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-fno-pie", "-Wl,--export-dynamic")
 
@@ -96,7 +100,12 @@ def planc_modules(library: str, installed: str) -> list[Module]:
             package = name.endswith(".__init__")
             with open(path, encoding="utf-8") as source:
                 modules.append(
-                    Module(name.removesuffix(".__init__"), package, source.read(), os.path.join(installed, relative))
+                    Module(
+                        name.removesuffix(".__init__"),
+                        package,
+                        source.read(),
+                        os.path.join(installed, relative),
+                    )
                 )
     return modules
 
@@ -117,11 +126,18 @@ def imported(library: str, command: str) -> tuple[list[str], dict[str, str]]:
     names = [f"runtime.cli.{command}", "runtime.cli.main", *USED.get(command, ("runtime.cli.launch",))]
     code = PROBE.format(library=library, packages=package_directories(), names=", ".join(names))
     result = subprocess.run(
-        [sys.executable, "-I", "-S", "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-X", "importtime", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     origins = dict(line.split(" ", 1) for line in result.stdout.splitlines())
     extensions = {name: origin for name, origin in origins.items() if origin.endswith(".so")}
-    order = [line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time")]
+    order = [
+        line.rpartition("|")[2].strip()
+        for line in result.stderr.splitlines()
+        if line.startswith("import time")
+    ]
     ours = [name for name in order if name in extensions or name == "runtime" or name.startswith("runtime.")]
     return ours, extensions
 
@@ -141,6 +157,17 @@ def with_parents(order: list[str], packages: set[str], extensions: dict[str, str
     return placed
 
 
+def standard_modules() -> list[Module]:
+    modules = []
+    for name in STANDARD:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and spec.origin is not None
+        with open(spec.origin, encoding="utf-8") as source:
+            package = spec.submodule_search_locations is not None
+            modules.append(Module(name, package, source.read(), spec.origin))
+    return modules
+
+
 def boot_module(library: str, installed: str, modules: list[Module]) -> Module:
     packages = {module.name for module in modules if module.package}
     hot: dict[str, tuple[str, ...]] = {}
@@ -156,6 +183,8 @@ def boot_module(library: str, installed: str, modules: list[Module]) -> Module:
         ("HOT: dict[str, tuple[str, ...]] = {}", f"HOT = {hot!r}"),
         ("PACKAGES: frozenset[str] = frozenset()", f"PACKAGES = frozenset({sorted(packages)!r})"),
         ("EXTENSIONS: dict[str, str] = {}", f"EXTENSIONS = {extensions!r}"),
+        ("FROZEN_AS: dict[str, str] = {}", f"FROZEN_AS = {WITH_EXTENSIONS!r}"),
+        ('STDLIB = ""', f"STDLIB = {sysconfig.get_path('stdlib')!r}"),
         ('LIBRARY = ""', f"LIBRARY = {installed!r}"),
     ):
         assert variable in source
@@ -176,9 +205,15 @@ def header(modules: list[Module], installed: str) -> str:
     lines.append("static const struct _frozen modules[] = {")
     for number, module in enumerate(modules):
         size = len(module.data)
-        lines.append(f"    {{{c_string(module.name)}, module_{number}, {size}, {int(module.package)}, NULL}},")
+        name = WITH_EXTENSIONS.get(module.name, module.name)
+        lines.append(f"    {{{c_string(name)}, module_{number}, {size}, {int(module.package)}, NULL}},")
     lines.append("    {NULL, NULL, 0, 0, NULL},\n};")
-    paths = [installed, sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED"), *package_directories()]
+    paths = [
+        installed,
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_config_var("DESTSHARED"),
+        *package_directories(),
+    ]
     lines.append(f"static const char *const search_paths[] = {{{', '.join(map(c_string, paths))}, NULL}};")
     lines.append(f"#define PYTHON_HOME {c_string(sys.base_prefix)}")
     lines.append(f"#define PYTHON_EXECUTABLE {c_string(os.path.realpath(sys.executable))}")
@@ -202,11 +237,13 @@ def build(library: str, output: str, prefix: str) -> bool:
         return False
     installed = os.path.join(prefix, "lib", "planc")
     modules = planc_modules(library, installed)
-    modules.append(boot_module(library, installed, modules))
+    modules += [*standard_modules(), boot_module(library, installed, modules)]
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "modules.h"), "w", encoding="utf-8") as file:
             file.write(header(modules, installed))
-        subprocess.run([*compiler(directory), *sources(), archive, *libraries(), "-o", output + ".new"], check=True)
+        subprocess.run(
+            [*compiler(directory), *sources(), archive, *libraries(), "-o", output + ".new"], check=True
+        )
     os.rename(output + ".new", output)
     return True
 

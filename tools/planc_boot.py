@@ -5,10 +5,10 @@ which order, is known when planc is installed; so those modules are run one afte
 the imports among them only look into sys.modules.
 """
 
+import _imp
 import gc
 import sys
 
-import _imp
 import planc_launcher
 
 gc.disable()
@@ -17,7 +17,9 @@ gc.disable()
 HOT: dict[str, tuple[str, ...]] = {}
 PACKAGES: frozenset[str] = frozenset()
 EXTENSIONS: dict[str, str] = {}
+FROZEN_AS: dict[str, str] = {}
 LIBRARY = ""
+STDLIB = ""
 
 
 class Rest:
@@ -27,10 +29,14 @@ class Rest:
     def finish(cls) -> None:
         sys.meta_path.remove(cls)
         planc_launcher.finish_interpreter()
+        # of the codecs only one is in the program, the others are files
+        sys.modules["encodings"].__path__ = [f"{STDLIB}/encodings"]
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         cls.finish()
+        if name.startswith("encodings."):
+            path = sys.modules["encodings"].__path__
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
@@ -71,7 +77,7 @@ def load_frozen(name: str, modules: dict) -> None:
         module.__package__ = parent
         module.__file__ = f"{path}.py"
     modules[name] = module
-    exec(_imp.get_frozen_object(name), module.__dict__)
+    exec(_imp.get_frozen_object(FROZEN_AS.get(name, name)), module.__dict__)
     if parent:
         setattr(modules[parent], child, module)
 

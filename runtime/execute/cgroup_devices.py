@@ -38,7 +38,8 @@ def _write_rules(path: str, op: Op) -> None:
             hint = "the parent cgroup does not allow it, or the caller lacks CAP_SYS_ADMIN"
         elif err.errno == 22:
             hint = "a cgroup with children takes no rule for all devices"
-        raise _error(f'set the device rule "{rule}"', err.errno or 0, op, "", hint) from None
+        what = f'set the device rule "{rule}"' if rule else "open the files of the device rules"
+        raise _error(what, err.errno or 0, op, "", hint) from None
     finally:
         for fd in files.values():
             os.close(fd)

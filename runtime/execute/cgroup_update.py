@@ -23,7 +23,7 @@ UNLIMITED_V1 = 0x7FFFFFFFFFFF0000
 
 
 def update(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
-    """See cgroupfs.apply with undo."""
+    """See cgroupfs.update."""
     old = _old_values(cgroups, ops)
     try:
         apply(cgroups, ops)

@@ -165,19 +165,13 @@ def _enable(file: str, names: list[bytes]) -> None:
 # limited
 
 
-def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op], undo: bool = False) -> None:
-    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError;
-    with `undo` the values from before are then back in their places.
+def apply(cgroups: Sequence[Cgroup], ops: Sequence[Op]) -> None:
+    """Do the operations ``cgroup_set``, ``cgroup_check`` and ``cgroup_devices``. Raises KernelError.
 
     Values may constrain each other (a memory limit and that of memory and swap together, a quota and
     its burst), so that the right order depends on what is there already: what the kernel refuses as
     invalid is tried again after the rest.
     """
-    if undo:
-        from runtime.execute.cgroup_update import update
-
-        update(cgroups, ops)
-        return
     where = {name: path for controllers, path in cgroups for name in controllers or ("",)}
     postponed: list[Op] = []
     for op in ops:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import select
 import time
 
 from runtime.errors import KernelError, PlancError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runtime.plan.ops import Op, Plan
 
 SIGKILL = 9
+END_TIMEOUT = 2.0
 LIMITS = ("cgroup_set", "cgroup_check", "cgroup_devices")
 
 
@@ -269,7 +271,7 @@ class Creation:
     def end_init(self) -> None:
         for pid in {self.conversation.stage, self.conversation.pid}:
             if pid > 0:
-                _kill_and_reap(pid)
+                kill_and_reap(pid)
 
     def remove_cgroups(self) -> None:
         cgroupfs.kill(self.cgroups, SIGKILL)
@@ -289,12 +291,23 @@ def sync_pair() -> tuple[int, int]:
     return pair(_socket.SOCK_SEQPACKET)
 
 
-def _kill_and_reap(pid: int) -> None:
+def kill_and_reap(pid: int) -> None:
+    """End a child; one in a frozen cgroup ends only when that is thawed, and is not waited for."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     try:
         os.kill(pid, SIGKILL)
-        os.waitpid(pid, 0)
-    except (ProcessLookupError, ChildProcessError):
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if poll.poll(END_TIMEOUT * 1000):
+            os.waitpid(pid, 0)
+    except ChildProcessError:
+        # a grandchild: its own parent, or ours, will
         pass
+    finally:
+        os.close(pidfd)
 
 
 def set_rlimit(pid: int, op: Op) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.errors import KernelError
 from runtime.execute import cgroupfs
 from runtime.execute.conversation import Conversation
-from runtime.execute.create import send_pidfd, set_rlimit, sync_pair
+from runtime.execute.create import kill_and_reap, send_pidfd, set_rlimit, sync_pair
 from runtime.execute.encode import encode
 from runtime.linux import posix as os
 from runtime.state.oci_state import oci_state
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from runtime.plan.ops import Op, Plan
     from runtime.state.record import Record
     from runtime.state.store import ContainerDirectory
-
-SIGKILL = 9
 
 
 class ExecRequest:
@@ -174,8 +172,4 @@ class Execution:
     def undo(self) -> None:
         for pid in {self.conversation.stage, self.conversation.pid}:
             if pid > 0:
-                try:
-                    os.kill(pid, SIGKILL)
-                    os.waitpid(pid, 0)
-                except (ProcessLookupError, ChildProcessError):
-                    pass
+                kill_and_reap(pid)

@@ -12,7 +12,7 @@ from runtime.plan.idmap import ranges
 from runtime.plan.mount_options import MountOptions, parse_options
 from runtime.plan.ops import Op
 from runtime.plan.paths import inside, outside
-from runtime.plan.refuse import refuse
+from runtime.plan.refuse import dotted, refuse
 from runtime.plan.rootfs import tree_propagation
 
 TYPE_CHECKING = False
@@ -122,21 +122,23 @@ def _check(c: Container, entry: PlannedMount) -> None:
         message = f"{entry.target} cannot be mounted because it is inside /proc"
         raise refuse(where, message, "only these may be covered: " + ", ".join(PROC_FILES))
     if entry.is_bind and entry.options.data:
+        # the spec has them passed to mount(2), which ignores them; the OCI suite has such a config
         words = ",".join(entry.options.data)
-        raise refuse(f"{entry.cause}/options", f"{words}: a bind mount has no options of a file system")
+        c.warnings.append(f"{dotted(entry.cause)}.options: {words}: no effect on a bind mount")
 
 
 # stage: the sources
 
 
 def open_trees(c: Container) -> list[Op]:
-    """The sources of bind mounts, and what stands in for a sysfs that may not be mounted."""
+    """The sources of bind mounts that cannot wait, and what stands in for a sysfs that may not be mounted."""
     ops = []
     for entry in c.mounts:
         if entry.remounts is not None:
             continue
         if entry.is_bind:
-            ops.append(_open_source(c, entry))
+            if not _is_opened_late(c, entry):
+                ops.append(_open_source(c, entry))
         elif entry.mount.type == "cgroup":
             from runtime.plan import cgroup_mounts
 
@@ -165,12 +167,27 @@ def open_trees(c: Container) -> list[Op]:
     return ops
 
 
+def _is_opened_late(c: Container, entry: PlannedMount) -> bool:
+    """Whether init opens the source, just before it is attached.
+
+    Since Linux 6.8 mounts are listed by age, and a person expects the order of config.json. Not so where
+    the root file system is in the source, or the source in it: a copy of the source would then hold what
+    has just been mounted for the container.
+    """
+    source, root = f"{_source(c, entry).rstrip('/')}/", f"{c.rootfs.rstrip('/')}/"
+    return not c.trees_early and not source.startswith(root) and not root.startswith(source)
+
+
+def _source(c: Container, entry: PlannedMount) -> str:
+    return outside(entry.mount.source or "", c.bundle)
+
+
 def _open_source(c: Container, entry: PlannedMount) -> Op:
     return Op(
         "open_tree",
         entry.cause,
         tree=entry.slot,
-        source=outside(entry.mount.source or "", c.bundle),
+        source=_source(c, entry),
         recursive=int(entry.options.recursive),
         propagation=tree_propagation(c),
         userns=_mapping_namespace(c, entry) if entry.is_idmapped else None,
@@ -220,6 +237,8 @@ def attach(c: Container) -> list[Op]:
         if entry.remounts is not None:
             ops.append(_remount(entry, entry.remounts))
         elif entry.is_bind:
+            if _is_opened_late(c, entry):
+                ops.append(_open_source(c, entry))
             ops.append(_bind(entry))
         elif entry.mount.type == "cgroup":
             from runtime.plan import cgroup_mounts

@@ -35,7 +35,7 @@ def test_current_limits_where_there_are_none(box: Box) -> None:
 def updated(box: Box, **resources: object) -> None:
     current = cgroupfs.current_limits(box.cgroups)
     ops = plan_update(LinuxResources(**resources), box.host, current)
-    cgroupfs.apply(box.cgroups, ops, undo=True)
+    cgroupfs.update(box.cgroups, ops)
 
 
 def test_update_of_one_of_two(box: Box) -> None:
@@ -66,7 +66,7 @@ def test_on_failure_everything_is_as_before(box: Box) -> None:
     pids = "pids" if "pids" in boxes.V1_NAMES else ""
     ops.append(Op("cgroup_set", "/pids/limit", controller=pids, file="pids.max", value="nonsense"))
     with pytest.raises(KernelError, match="pids.limit: write nonsense to pids.max: EINVAL"):
-        cgroupfs.apply(box.cgroups, ops, undo=True)
+        cgroupfs.update(box.cgroups, ops)
     assert {path: _files(path) for _, path in box.cgroups} == before
     with pytest.raises(KernelError):
         cgroupfs.apply(box.cgroups, ops)

@@ -65,7 +65,7 @@ def test_nothing_else_is_in_dev(container: Container) -> None:
 def test_default_devices_are_usable(container: Container) -> None:
     script = (
         "echo x > /dev/null; head -c2 /dev/zero | wc -c; head -c2 /dev/urandom | wc -c;"
-        "head -c2 /dev/random | wc -c; echo x 2>/dev/null > /dev/full || echo full; echo out > /dev/stdout"
+        "head -c2 /dev/random | wc -c; echo x 2>/dev/null > /dev/full || echo full; echo out >> /dev/stdout"
     )
     assert container.sh(script) == "2\n2\n2\nfull\nout"
 

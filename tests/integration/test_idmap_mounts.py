@@ -143,7 +143,7 @@ def test_idmap_without_any_mapping_is_refused(container: Container, source: str)
 def test_idmap_of_a_file_system_without_support_is_refused(container: Container) -> None:
     container.mount("/data", "/proc/sys", "bind", "bind", "idmap")
     container.config["mounts"][-1] |= {"uidMappings": _mapping((0, 1, 1)), "gidMappings": _mapping((0, 1, 1))}
-    container.try_create().failed("/data")
+    container.try_create().failed("/proc/sys")
 
 
 @pytest.mark.parametrize("size", [0, -1])

@@ -52,7 +52,7 @@ class Terminal:
         return bool(data)
 
     def shows(self, pattern: str, seconds: float) -> re.Match[str] | None:
-        """The first match of a regular expression in what was written since the last match, within this time."""
+        """The first match of a regular expression in what was written since the last match, if any."""
         end = time.monotonic() + seconds
         while not (match := re.search(pattern, self.seen)):
             if not self._read(end - time.monotonic()):

@@ -63,8 +63,9 @@ def test_empty_entry_is_the_working_directory(tmp_path: Path, path: str) -> None
     assert run([("chdir", {"path": str(tmp_path)}), *payload("tool", env=[f"PATH={path}"])]) == 7
 
 
-def test_without_path_in_the_environment() -> None:
-    assert run(payload("true", env=["A=B"])) == 0
+def test_without_path_in_the_environment_nothing_is_found() -> None:
+    assert find("true", None) == 'exec: "true": executable file not found in $PATH'
+    assert run(payload("/bin/true", env=["A=B"])) == 0
     assert find("nope", None) == 'exec: "nope": executable file not found in $PATH'
 
 

@@ -27,8 +27,10 @@ def test_standard_input_is_head_pid_tail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 65535, 65536, 1000000])
 def test_standard_input_of_any_size(tmp_path: Path, size: int) -> None:
     out = tmp_path / "out"
-    assert run([hook(f"sleep 0.05; wc -c > {out}", head="x" * size)]) == 0
-    assert int(out.read_text()) == size + len(str(os.getpid()))
+    with Init([hook(f"sleep 0.05; wc -c > {out}", head="x" * size)]) as init:
+        init.expect_end()
+        assert init.wait() == 0
+    assert int(out.read_text()) == size + len(str(init.pid))
 
 
 def test_a_hook_need_not_read_its_input() -> None:

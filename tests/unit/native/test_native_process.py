@@ -213,7 +213,7 @@ def test_namespace_path_of_another_type() -> None:
     operation: Operation = ("open_namespace", {"ns": 0, "path": "/proc/self/ns/pid", "type": 0x40000000})
     failed = failure([operation], slots=[-1])
     text = 'namespace path "/proc/self/ns/pid" is a pid namespace, not a network namespace'
-    assert (failed.error, failed.text) == (0, text)
+    assert (failed.error, failed.text) == (22, text)
 
 
 def test_namespace_path_that_is_no_namespace(tmp_path: Path) -> None:

@@ -72,9 +72,26 @@ def test_attributes_of_a_bind() -> None:
     assert args["propagation"] == [k.MS_SLAVE, k.MS_SHARED | k.MS_REC]
 
 
-def test_file_system_words_on_a_bind_are_refused() -> None:
-    text = refusal(mount("/a", None, "/data", "bind", "mode=755", "size=1k"))
-    assert text == "mounts[1].options: mode=755,size=1k: a bind mount has no options of a file system"
+def test_file_system_words_on_a_bind_are_a_warning() -> None:
+    plan = plan_with(mount("/a", None, "/data", "bind", "mode=755", "size=1k"))
+    assert plan.warnings == ["mounts[1].options: mode=755,size=1k: no effect on a bind mount"]
+
+
+def test_sources_are_opened_in_the_order_of_the_mounts() -> None:
+    """Since Linux 6.8 a list of mounts is sorted by age."""
+    plan = plan_with(mount("/a", None, "/data", "bind"), mount("/b", None, "/srv/../x", "bind"))
+    ops = [op.args.get("tree") for op in plan.ops if op.code in ("fork", "mount", "open_tree", "bind")]
+    assert ops == ["rootfs", None, None, "mounts[1]", "mounts[1]", "mounts[2]", "mounts[2]"]
+
+
+@pytest.mark.parametrize(
+    "source", ["/", "/bundle", "/bundle/", "/bundle/rootfs", "/bundle/rootfs/etc", "rootfs"]
+)
+def test_a_source_that_holds_the_root_is_opened_before_it_is_filled(source: str) -> None:
+    plan = plan_with(mount("/a", None, source, "rbind"), mount("/b", None, "/bundle/root", "bind"))
+    codes = [(op.code, op.args.get("tree")) for op in plan.ops]
+    fork = codes.index(("fork", None))
+    assert codes.index(("open_tree", "mounts[1]")) < fork < codes.index(("open_tree", "mounts[2]"))
 
 
 def test_a_new_file_system() -> None:
@@ -161,7 +178,7 @@ def test_proc_is_proc() -> None:
 
 def test_remount_changes_an_earlier_entry() -> None:
     plan = plan_with(
-        mount("/a", "tmpfs", "x"), mount("/b", "tmpfs", "x"), mount("/a/", None, "", "remount", "ro")
+        mount("/a", "ramfs", "x"), mount("/b", "tmpfs", "x"), mount("/a/", None, "", "remount", "ro")
     )
     remount = samples.ops(plan, "set_attr")[0]
     assert remount.cause == "/mounts/3"

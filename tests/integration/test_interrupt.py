@@ -1,0 +1,165 @@
+"""SIGTERM, SIGINT and SIGHUP to the runtime while something is half made, and commands that hang."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from . import cgroup, proc
+from .harness import Container, Process
+
+pytestmark = pytest.mark.planc_only("taking back what was half made when it is interrupted")
+
+SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"]
+
+
+def _hanging_hook(container: Container, directory: str, kind: str) -> Path:
+    """A hook that says that it is there and then sleeps; returns the file with its pid."""
+    mark = Path(directory, "hook.pid")
+    script = f"echo $$ > {mark}.new; mv {mark}.new {mark}; exec sleep 1000"
+    container.config["hooks"] = {
+        kind: [{"path": "/bin/sh", "args": ["sh", "-c", script]}],
+        "poststop": [{"path": "/bin/touch", "args": ["touch", f"{directory}/poststop"]}],
+    }
+    return mark
+
+
+def _in_hook(container: Container, mark: Path, command: str, *flags: str) -> Process:
+    """A call that is now in the hook."""
+    container.args("sleep", "1000").bundle.write()
+    words = (command, "--bundle", container.bundle.path, "--pid-file", container.pid_file, *flags)
+    process = container.runtime.spawn(*words, container.id)
+    proc.wait_until(mark.exists, "the hook runs")
+    return process
+
+
+def _is_gone(pid: int) -> bool:
+    return not proc.is_alive(pid)
+
+
+def _check_nothing_left(container: Container, mark: Path) -> None:
+    assert container.runtime.leftovers() == []
+    assert cgroup.find_named(container.id) == []
+    proc.wait_until(lambda: _is_gone(int(mark.read_text())), "the hook ends")
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("command", [("create",), ("run",), ("run", "--detach")], ids=" ".join)
+def test_interrupted_creation_is_taken_back(
+    container: Container, directory: str, name: str, command: tuple[str, ...]
+) -> None:
+    mark = _hanging_hook(container, directory, "createRuntime")
+    process = _in_hook(container, mark, *command)
+    process.signal(getattr(signal, name))
+    result = process.wait(5)
+    assert result.returncode == 128 + getattr(signal, name)
+    assert "interrupted" in result.stderr and len(result.stderr.splitlines()) == 1
+    _check_nothing_left(container, mark)
+    assert Path(directory, "poststop").exists()
+
+
+@pytest.mark.parametrize("kind", ["createContainer", "startContainer", "poststart"])
+def test_interrupted_run_is_taken_back_in_every_hook(container: Container, directory: str, kind: str) -> None:
+    container.bundle.directory("out")
+    container.mount(directory, directory)
+    os.makedirs(f"{container.bundle.rootfs}{directory}", exist_ok=True)
+    mark = _hanging_hook(container, directory, kind)
+    process = _in_hook(container, mark, "run")
+    process.signal(signal.SIGTERM)
+    assert process.wait(5).returncode == 128 + signal.SIGTERM
+    assert container.runtime.leftovers() == []
+    assert cgroup.find_named(container.id) == []
+
+
+def test_second_signal_does_not_interrupt_the_taking_back(container: Container, directory: str) -> None:
+    mark = _hanging_hook(container, directory, "prestart")
+    slow = f"touch {directory}/began; sleep 0.5; touch {directory}/ended"
+    container.config["hooks"]["poststop"] = [{"path": "/bin/sh", "args": ["sh", "-c", slow]}]
+    process = _in_hook(container, mark, "create")
+    process.signal(signal.SIGTERM)
+    proc.wait_until(Path(directory, "began").exists, "the poststop hook runs")
+    process.signal(signal.SIGTERM)
+    process.signal(signal.SIGINT)
+    assert process.wait(5).returncode == 128 + signal.SIGTERM
+    assert Path(directory, "ended").exists()
+    _check_nothing_left(container, mark)
+
+
+def test_ignored_signals_stay_ignored(container: Container, directory: str) -> None:
+    """As nohup(1) wants it."""
+    mark = Path(directory, "mark")
+    script = f"touch {mark}; sleep 0.5"
+    container.config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
+    container.args("sleep", "1000").bundle.write()
+    words = ("create", "--bundle", container.bundle.path, "--pid-file", container.pid_file, container.id)
+    process = container.runtime.spawn(*words, prefix=["nohup"])
+    proc.wait_until(mark.exists, "the hook runs")
+    process.signal(signal.SIGHUP)
+    process.wait(5).ok()
+    assert container.status == "created"
+
+
+def test_signal_after_the_creation_goes_to_the_container(container: Container) -> None:
+    container.shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+    process = container.run_in_background()
+    proc.wait_until(lambda: "ready" in process.peek().stdout, "the trap is set")
+    process.signal(signal.SIGTERM)
+    assert process.wait(5).returncode == 7
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_delete_of_a_container_whose_creation_hangs(
+    container: Container, directory: str, force: bool
+) -> None:
+    """With --force it does not wait for the command that hangs."""
+    mark = _hanging_hook(container, directory, "createRuntime")
+    process = _in_hook(container, mark, "create")
+    began = time.monotonic()
+    if force:
+        container.delete("--force")
+        assert time.monotonic() - began < 8
+        assert not container.exists()
+        assert cgroup.find_named(container.id) == []
+    else:
+        waiting = container.runtime.spawn("delete", container.id)
+        time.sleep(0.5)
+        assert waiting.popen.poll() is None
+    os.kill(int(mark.read_text()), signal.SIGKILL)
+    process.wait(5).failed("hook")
+    if not force:
+        waiting.wait(5).failed("does not exist")
+    assert container.runtime.leftovers() == []
+
+
+def test_forced_delete_while_start_hangs(container: Container, directory: str) -> None:
+    mark = _hanging_hook(container, directory, "poststart")
+    container.args("sleep", "1000").create()
+    process = container.runtime.spawn("start", container.id)
+    proc.wait_until(mark.exists, "the hook runs")
+    container.delete("--force")
+    assert not container.exists()
+    os.kill(int(mark.read_text()), signal.SIGKILL)
+    process.wait(5).failed("hook")
+    assert container.runtime.leftovers() == []
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_interrupted_exec_leaves_no_process(container: Container, detach: bool) -> None:
+    """In a paused container its process cannot go on, nor end before the container is resumed."""
+    container.sleeping()
+    container.runtime.call("pause", container.id).ok()
+    inside = cgroup.process_ids(container.pid, "freezer")
+    flags = ["--detach"] if detach else []
+    process = container.runtime.spawn("exec", "--ignore-paused", *flags, container.id, "sleep", "1001")
+    proc.wait_until(lambda: cgroup.process_ids(container.pid, "freezer") > inside, "its process is inside")
+    process.signal(signal.SIGTERM)
+    result = process.wait(5)
+    assert result.returncode == 128 + signal.SIGTERM
+    assert "interrupted" in result.stderr
+    container.runtime.call("resume", container.id).ok()
+    proc.wait_until(lambda: cgroup.process_ids(container.pid, "freezer") == inside, "its process ends")
+    assert container.status == "running"
