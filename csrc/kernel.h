@@ -42,6 +42,9 @@ int planc_pidfd_open(int pid);
 int planc_pidfd_send_signal(int pidfd, int signal);
 int planc_set_child_subreaper(int on);
 
+/* mount.c: umount2(2). */
+int planc_umount(const char *path, int flags);
+
 /* open.c: openat2(2); `resolve` is a set of RESOLVE_* bits. */
 int planc_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 

@@ -136,7 +136,7 @@ int run_delete(struct command *command, struct container *container)
     const struct summary *summary = &container->summary;
     int status = container_status(container);
 
-    if (summary->poststop || summary->systemd || !summary->own_pid_namespace)
+    if (summary->poststop || summary->systemd || summary->mounts || !summary->own_pid_namespace)
         return TO_PYTHON;
     if (status < 0 || status == PAUSED || (status == RUNNING && !command->force))
         return TO_PYTHON;

@@ -39,6 +39,7 @@ struct command;
 struct summary {
     pid_t pid;
     uint64_t start_time;
+    bool mounts; /* in the caller's tree, to be taken away */
     bool own_pid_namespace;
     bool poststart;
     bool poststop;

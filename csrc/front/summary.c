@@ -60,7 +60,9 @@ static int read_flags(struct summary *summary, char *text)
     char *rest;
 
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        if (strcmp(word, "own-pid-namespace") == 0)
+        if (strcmp(word, "mounts") == 0)
+            summary->mounts = true;
+        else if (strcmp(word, "own-pid-namespace") == 0)
             summary->own_pid_namespace = true;
         else if (strcmp(word, "poststart") == 0)
             summary->poststart = true;

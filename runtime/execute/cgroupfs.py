@@ -304,6 +304,17 @@ def kill(cgroups: Sequence[Cgroup], signal: int) -> None:
     do(cgroups, signal)
 
 
+def remove_empty(cgroups: Sequence[Cgroup]) -> bool:
+    """Remove the directories that have neither processes nor others below; whether all are gone now."""
+    gone = True
+    for _, path in cgroups:
+        try:
+            os.rmdir(path)
+        except OSError as err:
+            gone = gone and err.errno in (errno.ENOENT, errno.ENODEV)
+    return gone
+
+
 def remove(cgroups: Sequence[Cgroup]) -> None:
     """Remove the directories and those below; what is not there is no failure.
 

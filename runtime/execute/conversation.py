@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.errors import KernelError
-from runtime.execute.interrupt import Waiting
+from runtime.execute.interrupt import readable
 from runtime.linux import posix as os
 from runtime.native import (
     MSG_DONE,
@@ -75,8 +75,8 @@ class Conversation:
     def listen(self) -> Message | None:
         """The next message; None at the end of init. May raise Interrupted."""
         try:
-            with Waiting():
-                return receive(self.socket)
+            readable(self.socket)
+            return receive(self.socket)
         except ConnectionResetError:
             # it had been told something that it did not live to read
             return None

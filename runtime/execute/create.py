@@ -130,6 +130,11 @@ class Creation:
 
     def do_reserve_state(self, op: Op) -> None:
         self.directory = store.reserve(self.request.root, op.args["id"])
+        if any(op.code == "chroot" for op in self.plan.ops):
+            from runtime.execute.host_mounts import mount_under
+
+            self.record.covered_mount = mount_under(self.record.rootfs)
+        self.record.created = now_rfc3339()
         self.directory.save(self.record)
         if self.record.notify_socket:
             os.mkdir("notify", 0o755, dir_fd=self.directory.fd)
@@ -137,6 +142,10 @@ class Creation:
     def do_cgroup_create(self, op: Op) -> None:
         cgroup = (tuple(op.args.get("controllers") or ()), op.args["path"])
         self.cgroups += cgroupfs.create([cgroup], self.record.rootless, pointer_path(op.cause))
+
+    def do_cgroup_set(self, op: Op) -> None:
+        """One that comes when there is an init."""
+        cgroupfs.apply(self.cgroups, [op])
 
     def do_cgroup_join(self, op: Op) -> None:
         cgroupfs.join(self.cgroups, self.conversation.pid, self.joined_unified)
@@ -202,6 +211,7 @@ class Creation:
         self.record.creating = False
         self.record.cgroups = self.cgroups
         self.directory.save(self.record)
+        self.directory.unlink(store.INIT_FILE)
         save_summary(self.directory, self.record)
 
     # what they need
@@ -241,8 +251,7 @@ class Creation:
         assert self.directory is not None
         self.record.pid = pid
         self.record.start_time = process_status(pid)[1]
-        self.record.created = now_rfc3339()
-        self.directory.save(self.record)
+        self.directory.save_init(pid, self.record.start_time)
 
     def send_seccomp_fd(self, fd: int) -> None:
         from runtime.execute.seccomp_agent import send_to_agent
@@ -260,7 +269,8 @@ class Creation:
         """Take everything back; what cannot be taken back is added to the error, never hides it."""
         if self.directory is None:
             return
-        for step in (self.end_init, self.remove_cgroups, self.run_poststop, self.directory.remove):
+        steps = (self.end_init, self.remove_cgroups, self.unmount, self.run_poststop, self.directory.remove)
+        for step in steps:
             try:
                 step()
             except (PlancError, OSError) as err:
@@ -276,6 +286,12 @@ class Creation:
     def remove_cgroups(self) -> None:
         cgroupfs.kill(self.cgroups, SIGKILL)
         cgroupfs.remove(self.cgroups)
+
+    def unmount(self) -> None:
+        if self.record.covered_mount:
+            from runtime.execute.host_mounts import unmount
+
+            unmount(self.record)
 
     def run_poststop(self) -> None:
         if self.record.pid:

@@ -6,7 +6,7 @@ import select
 
 from runtime.errors import KernelError, PlancError, StateError
 from runtime.execute import cgroupfs
-from runtime.execute.kill import kill_all
+from runtime.execute.kill import has_own_pid_namespace, kill_all
 from runtime.linux import posix as os
 from runtime.linux.process import is_running
 from runtime.state import status
@@ -34,13 +34,33 @@ def delete(directory: ContainerDirectory, record: Record | None, force: bool) ->
     if now not in (status.STOPPED, status.CREATED) and not force:
         raise StateError(f"cannot delete container {record.id} that is not stopped: {now}")
     if record.pid:
-        end_processes(record, now)
-        cgroupfs.remove(record.cgroups)
+        if now != status.STOPPED or not gone_with_init(record):
+            end_processes(record, now)
+            cgroupfs.remove(record.cgroups)
+        remove_mounts(record)
         warnings = run_poststop(record)
     else:
         warnings = remove_unused_cgroups(record)
+        remove_mounts(record)
     directory.remove()
     return warnings
+
+
+def gone_with_init(record: Record) -> bool:
+    """Whether init's end was that of every process: then the cgroups are removed without looking further.
+
+    In a pid namespace of its own init ends last. A process that was moved into a cgroup from outside
+    keeps that from being removed.
+    """
+    return has_own_pid_namespace(record) and cgroupfs.remove_empty(record.cgroups)
+
+
+def remove_mounts(record: Record) -> None:
+    """What a container without a mount namespace has mounted. Raises KernelError."""
+    if record.covered_mount:
+        from runtime.execute.host_mounts import unmount
+
+        unmount(record)
 
 
 def remove_unused_cgroups(record: Record) -> list[str]:

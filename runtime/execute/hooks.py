@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import _signal
 import errno
-import select
 
 from runtime.errors import KernelError
-from runtime.execute.interrupt import Waiting
+from runtime.execute.interrupt import readable
 from runtime.linux import posix as os
 from runtime.native import close_range
 
@@ -94,10 +93,7 @@ def _wait(pid: int, timeout: int) -> bool:
     pidfd = os.pidfd_open(pid)
     ended = False
     try:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        with Waiting():
-            ended = bool(poll.poll(timeout * 1000 if timeout else None))
+        ended = readable(pidfd, timeout or None)
     finally:
         os.close(pidfd)
         if not ended:

@@ -6,10 +6,13 @@ Between two waits the signals are held back, so that whoever undoes a creation k
 from __future__ import annotations
 
 import _signal
+import select
+
+from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Sequence
 
 SIGNALS = frozenset({_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM})
 
@@ -23,32 +26,52 @@ class Interrupted(BaseException):
 
 
 def hold() -> None:
-    """From here on the signals wait for the next :class:`Waiting`; ignored ones stay so (nohup(1))."""
+    """From here on the signals wait for the next :func:`readable`; ignored ones stay so (nohup(1))."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, SIGNALS)
     for number in SIGNALS:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, _interrupt)
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, SIGNALS)
 
 
-class Waiting:
-    """Around a system call that may take long: after :func:`hold` it may raise Interrupted, once."""
+def readable(fd: int, seconds: float | None = None) -> bool:
+    """Wait until `fd` can be read (or has ended); False after `seconds`.
 
-    __slots__ = ("old",)
+    After :func:`hold` it raises Interrupted when one of the signals comes first, and only once: what is
+    undone then is not interrupted again.
+    """
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    timeout = None if seconds is None else seconds * 1000
+    held = [number for number in SIGNALS if _signal.getsignal(number) is _interrupt]
+    return bool(_poll_open(poll, timeout, held) if held else poll.poll(timeout))
 
-    def __enter__(self) -> None:
-        self.old: Set[int] = frozenset()
-        held = [number for number in SIGNALS if _signal.getsignal(number) is _interrupt]
-        if held:
-            self.old = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
-            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
 
-    def __exit__(self, *exc: object) -> None:
-        if self.old:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, self.old)
+def _poll_open(poll: select.poll, timeout: float | None, held: Sequence[int]) -> bool:
+    """poll(2) with the signals let through; what is ready counts before a signal that came later."""
+    caught = 0
+    ready: object = None
+    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+    try:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
+        ready = poll.poll(timeout)
+    except Interrupted as err:
+        caught = err.number
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
+    if not caught:
+        return bool(ready)
+    if not poll.poll(0):
+        raise Interrupted(caught)
+    hold()
+    os.kill(os.getpid(), caught)
+    return True
 
 
 def _interrupt(number: int, frame: object) -> None:
-    # what is undone now must not be interrupted again
     for other in SIGNALS:
-        _signal.signal(other, _signal.SIG_IGN)
+        _signal.signal(other, _ignore)
     raise Interrupted(number)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """A handler, not SIG_IGN: Python complains about a signal that meets that on its way."""

@@ -11,7 +11,7 @@ import select
 from _struct import pack
 
 from runtime.errors import KernelError
-from runtime.execute.interrupt import Waiting
+from runtime.execute.interrupt import readable
 from runtime.linux import posix as os
 from runtime.linux.process import is_running
 
@@ -61,12 +61,8 @@ class NotifySocket:
 
     def wait(self, record: Record) -> None:
         """Forward until the container is ready or gone."""
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
         while is_running(record.pid, record.start_time):
-            with Waiting():
-                ready = poll.poll(POLL * 1000)
-            if ready and self.forward(record.pid):
+            if readable(self.fileno(), POLL) and self.forward(record.pid):
                 return
 
     def _send(self, data: bytes, descriptor: int = -1) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from runtime.errors import KernelError, PlancError, StateError
-from runtime.execute.interrupt import Waiting
+from runtime.execute.interrupt import readable
 from runtime.linux import posix as os
 from runtime.native import MESSAGE_SIZE, parse_message
 from runtime.state import status, store
@@ -81,8 +81,8 @@ def _read_status(reader: int, record: Record) -> None:
     os.set_blocking(reader, True)
     data = b""
     while len(data) < MESSAGE_SIZE:
-        with Waiting():
-            part = os.read(reader, MESSAGE_SIZE - len(data))
+        readable(reader)
+        part = os.read(reader, MESSAGE_SIZE - len(data))
         if not part:
             return
         data += part

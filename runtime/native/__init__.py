@@ -181,6 +181,11 @@ def openat2(dir_fd: int, path: str | bytes, flags: int, resolve: int, mode: int 
     return _check(lib.planc_openat2(dir_fd, os.fsencode(path), flags, mode, resolve))
 
 
+def umount(path: str, flags: int) -> None:
+    """umount2(2); `flags` is a set of MNT_* and UMOUNT_* bits."""
+    _check(lib.planc_umount(os.fsencode(path), flags))
+
+
 # --- device filters of cgroup v2 -------------------------------------------------
 
 

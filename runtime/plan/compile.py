@@ -36,13 +36,14 @@ def compile_create(spec: Spec, bundle: str, rootfs: str, host: Host, options: Cr
     c = Container(spec, bundle, rootfs, host, options)
     p = _payload(c)
     _check_caller(c)
+    limits = _cgroup(c)
     _check_labels(c)
     ops = [
-        *_before_spawn(c),
+        *_before_spawn(c, limits),
         *_stage(c, p),
         *_root_file_system(c),
         *_inside(c, p),
-        *_process(c, p),
+        *_process(c, p, limits),
     ]
     return Plan(ops, c.seccomp, c.warnings)
 
@@ -80,14 +81,13 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
 # chapters of create
 
 
-def _before_spawn(c: Container) -> list[Op]:
+def _before_spawn(c: Container, limits: list[Op]) -> list[Op]:
     """planc: the record first, so that `delete` finds whatever comes after; limits before the process."""
-    resources = c.linux.resources if c.linux else None
     cgroups_path = c.linux.cgroups_path if c.linux else None
     cgroups = container_cgroups(cgroups_path, c.options.id, c.host)
     return [
         Op("reserve_state", "(create)", id=c.options.id),
-        *plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless),
+        *[op for op in limits if not _keeps_init_out(op)],
         *mounts.open_mapping_namespaces(c),
         *_spawn(c.options.keep_fds, cgroups, c.options.rootless),
     ]
@@ -149,7 +149,7 @@ def _inside(c: Container, p: Payload) -> list[Op]:
     ]
 
 
-def _process(c: Container, p: Payload) -> list[Op]:
+def _process(c: Container, p: Payload, limits: list[Op]) -> list[Op]:
     """init: from root to the process; then it waits for `start`."""
     return [
         *process.no_new_privileges(p),
@@ -157,6 +157,7 @@ def _process(c: Container, p: Payload) -> list[Op]:
         *process.io_priority(p),
         *process.personality(p),
         *process.rlimits(p),
+        *[op for op in limits if _keeps_init_out(op)],
         Op("save_state", "(create)", status="created"),
         *process.environment(p),
         *process.become_payload(p),
@@ -167,6 +168,17 @@ def _process(c: Container, p: Payload) -> list[Op]:
 
 
 # steps that are one operation
+
+
+def _cgroup(c: Container) -> list[Op]:
+    resources = c.linux.resources if c.linux else None
+    cgroups_path = c.linux.cgroups_path if c.linux else None
+    return plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless)
+
+
+def _keeps_init_out(op: Op) -> bool:
+    """A limit of one process: the stage is one too, so that it is set when the stage has gone."""
+    return op.code == "cgroup_set" and op.args["file"] == "pids.max" and op.args["value"] == "1"
 
 
 def _spawn(keep_fds: int, cgroups: list[Cgroup], rootless: bool) -> list[Op]:

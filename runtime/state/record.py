@@ -19,12 +19,14 @@ class Record:
     config            the parts of config.json that outlive `create` (process, hooks, annotations,
                       linux.namespaces ...), as they were then: later edits of the file do not count
     notify_socket     the host's NOTIFY_SOCKET at create, "" for none
+    covered_mount     without a mount namespace of the container's own: id of the caller's mount under its
+                      root file system, see mount_namespaces(7) and proc(5); else 0
     """
 
     __slots__ = (
-        "annotations", "bundle", "cgroups", "config", "created", "creating", "id", "no_pivot",
-        "notify_socket", "oci_version", "pid", "rootfs", "rootless", "start_time", "systemd_cgroup",
-        "terminal",
+        "annotations", "bundle", "cgroups", "config", "covered_mount", "created", "creating", "id",
+        "no_pivot", "notify_socket", "oci_version", "pid", "rootfs", "rootless", "start_time",
+        "systemd_cgroup", "terminal",
     )  # fmt: skip
 
     def __init__(self, container_id: str, bundle: str) -> None:
@@ -40,6 +42,7 @@ class Record:
         self.annotations: dict[str, str] = {}
         self.config: dict[str, Any] = {}
         self.notify_socket = ""
+        self.covered_mount = 0
         self.rootless = False
         self.systemd_cgroup = False
         self.no_pivot = False

@@ -2,7 +2,8 @@
 
 Creation is `mkdir`, so that of two creates of one id exactly one wins; state.json
 is replaced by rename, so that a reader sees the old or the new one; a command that
-changes a container holds a lock on its directory.
+changes a container holds a lock on its directory.  While a container is being created
+the file `init` says which process is its init.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from runtime.state.record import Record, from_json
 TYPE_CHECKING = False
 
 STATE_FILE = "state.json"
+INIT_FILE = "init"
 EXEC_FIFO = "exec.fifo"
 EXEC_STATUS = "exec.status"
 LOCK_PAUSE = 0.02
@@ -95,12 +97,45 @@ class ContainerDirectory:
         finally:
             os.close(fd)
         try:
-            return from_json(loads(text.decode()))
+            record = from_json(loads(text.decode()))
         except (JSONError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as err:
             raise StateError(
                 f"{self.path}/{STATE_FILE} is damaged: {err}",
                 hint=f"remove it with: delete --force {self.container_id}",
             ) from None
+        if record.creating:
+            record.pid, record.start_time = self.load_init()
+        return record
+
+    def save_init(self, pid: int, start_time: int) -> None:
+        """Put down who init is, beside a record that is still without: a small file is quickly written.
+
+        Whoever saves the finished record unlinks it. Raises KernelError.
+        """
+        try:
+            fd = os.open(INIT_FILE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
+            try:
+                os.write(fd, b"%d %d\n" % (pid, start_time))
+            finally:
+                os.close(fd)
+        except OSError as err:
+            raise KernelError(f"write {self.path}/{INIT_FILE}", err.errno or 0) from None
+
+    def load_init(self) -> tuple[int, int]:
+        """What :meth:`save_init` put down: pid and start time, or 0 0."""
+        try:
+            fd = os.open(INIT_FILE, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.fd)
+        except FileNotFoundError:
+            return 0, 0
+        try:
+            text = os.read(fd, 64)
+        finally:
+            os.close(fd)
+        if not text.endswith(b"\n"):
+            # `create` was killed while it wrote
+            return 0, 0
+        pid, start_time = text.split()
+        return int(pid), int(start_time)
 
     def save(self, record: Record) -> None:
         """Replace state.json. Raises KernelError (a full disk, say)."""

@@ -81,6 +81,7 @@ def _flags(record: Record) -> list[str]:
     """What makes a command more than a few system calls (or, the first, fewer)."""
     hooks = record.config.get("hooks", {})
     answers = {
+        "mounts": bool(record.covered_mount),
         "own-pid-namespace": has_own_pid_namespace(record),
         "poststart": bool(hooks.get("poststart")),
         "poststop": bool(hooks.get("poststop")),

@@ -77,9 +77,11 @@ def test_the_other_flags(tmp_path: Path) -> None:
     record = new_record("c1")
     record.config = {"hooks": {"poststart": [{"path": "/a"}], "poststop": [{"path": "/b"}]}}
     record.systemd_cgroup = True
-    assert lines(record, tmp_path)[3] == "flags poststart poststop systemd"
+    record.covered_mount = 30
+    assert lines(record, tmp_path)[3] == "flags mounts poststart poststop systemd"
     record.config = {"hooks": {"poststart": [], "poststop": []}}
     record.systemd_cgroup = False
+    record.covered_mount = 0
     assert lines(record, tmp_path)[3] == "flags"
 
 

@@ -120,6 +120,7 @@ def mount_layer(directory: Path, target: str) -> None:
     upper = directory / "layers" / target.strip("/").replace("/", "-")
     work = upper.with_name(upper.name + ".work")
     upper.mkdir(parents=True)
+    upper.chmod(stat.S_IMODE(os.stat(target).st_mode))
     work.mkdir()
     mount("-t", "overlay", "-o", f"lowerdir={target},upperdir={upper},workdir={work}", "overlay", target)
 

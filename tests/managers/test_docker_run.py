@@ -84,7 +84,7 @@ def test_terminal(docker: Docker) -> None:
 
 
 def test_terminal_follows_the_window_size(docker: Docker) -> None:
-    """The client starts to watch its window some time after the container has started, so it changes often."""
+    """The client starts to watch its window some time after the start, so it changes often."""
     script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.1; done"
     with docker.terminal(*RUN, "-it", "--name", "tty", IMAGE, "sh", "-c", script) as terminal:
         terminal.wait_for("ready")
