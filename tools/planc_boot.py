@@ -17,7 +17,6 @@ gc.disable()
 HOT: dict[str, tuple[str, ...]] = {}
 PACKAGES: frozenset[str] = frozenset()
 EXTENSIONS: dict[str, str] = {}
-FROZEN_AS: dict[str, str] = {}
 LIBRARY = ""
 STDLIB = ""
 
@@ -52,20 +51,19 @@ class Spec:
         self.origin = origin
 
 
-def load(names: tuple[str, ...]) -> None:
-    """Run the modules in the order given: each after those that it imports."""
+def load(names: tuple[str, ...], codes: tuple) -> None:
+    """Run the modules in the order given: each after those that it imports. `codes`: of those that are ours."""
     modules = sys.modules
+    rest = iter(codes)
     for name in names:
-        if name in modules:
-            continue
         if name in EXTENSIONS:
             modules[name] = module = _imp.create_dynamic(Spec(name, EXTENSIONS[name]))
             _imp.exec_dynamic(module)
         else:
-            load_frozen(name, modules)
+            run_module(name, next(rest))
 
 
-def load_frozen(name: str, modules: dict) -> None:
+def run_module(name: str, code) -> None:
     module = type(sys)(name)
     parent, _, child = name.rpartition(".")
     path = f"{LIBRARY}/{name.replace('.', '/')}"
@@ -76,10 +74,10 @@ def load_frozen(name: str, modules: dict) -> None:
     else:
         module.__package__ = parent
         module.__file__ = f"{path}.py"
-    modules[name] = module
-    exec(_imp.get_frozen_object(FROZEN_AS.get(name, name)), module.__dict__)
+    sys.modules[name] = module
+    exec(code, module.__dict__)
     if parent:
-        setattr(modules[parent], child, module)
+        setattr(sys.modules[parent], child, module)
 
 
 def command() -> str:
@@ -92,11 +90,14 @@ def command() -> str:
 
 def boot() -> None:
     sys.meta_path.append(Rest)
-    names = HOT.get(command())
-    if names is None:
+    name = command()
+    if name:
+        # one object with the code of all: what they have in common is read once
+        load(HOT[name], _imp.get_frozen_object(f"planc_hot_{name}").co_consts)
+    else:
         # codecs and files want the whole interpreter
         Rest.finish()
-    load(names or ("runtime",))
+        run_module("runtime", _imp.get_frozen_object("runtime"))
     from runtime.cli.launch import main
 
     main()

@@ -92,14 +92,18 @@ CONFIGS = [
     BadConfig("gid in list is negative", {"process.user.additionalGids": [1, -5]}, ["additionalGids[1]"]),
     BadConfig("umask is negative", {"process.user.umask": -1}, ["process.user.umask"]),
     BadConfig("capabilities is a list", {"process.capabilities": ["CAP_KILL"]}, ["process.capabilities"]),
-    BadConfig("bounding is a string", {"process.capabilities.bounding": "all"}, ["process.capabilities.bounding"]),
+    BadConfig(
+        "bounding is a string", {"process.capabilities.bounding": "all"}, ["process.capabilities.bounding"]
+    ),
     BadConfig(
         "unknown rlimit",
         {"process.rlimits": [{"type": "RLIMIT_X", "soft": 1, "hard": 1}]},
         ["process.rlimits[0].type", "RLIMIT_X"],
     ),
     BadConfig(
-        "rlimit without hard", {"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1}]}, ["process.rlimits[0].hard"]
+        "rlimit without hard",
+        {"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1}]},
+        ["process.rlimits[0].hard"],
     ),
     BadConfig(
         "rlimit soft above hard",
@@ -114,9 +118,14 @@ CONFIGS = [
     ),
     BadConfig("noNewPrivileges is a number", {"process.noNewPrivileges": 1}, ["process.noNewPrivileges"]),
     BadConfig("oomScoreAdj too large", {"process.oomScoreAdj": 1001}, ["process.oomScoreAdj"]),
-    BadConfig("scheduler without policy", {"process.scheduler": {"nice": 1}}, ["process.scheduler"], old_runc=LAX),
     BadConfig(
-        "unknown scheduler", {"process.scheduler": {"policy": "SCHED_X"}}, ["process.scheduler.policy"], old_runc=LAX
+        "scheduler without policy", {"process.scheduler": {"nice": 1}}, ["process.scheduler"], old_runc=LAX
+    ),
+    BadConfig(
+        "unknown scheduler",
+        {"process.scheduler": {"policy": "SCHED_X"}},
+        ["process.scheduler.policy"],
+        old_runc=LAX,
     ),
     BadConfig(
         "nice out of range",
@@ -125,7 +134,10 @@ CONFIGS = [
         old_runc=LAX,
     ),
     BadConfig(
-        "unknown I/O class", {"process.ioPriority": {"class": "IOPRIO_X"}}, ["process.ioPriority.class"], old_runc=LAX
+        "unknown I/O class",
+        {"process.ioPriority": {"class": "IOPRIO_X"}},
+        ["process.ioPriority.class"],
+        old_runc=LAX,
     ),
     BadConfig(
         "I/O priority out of range",
@@ -152,7 +164,9 @@ CONFIGS = [
         ["mounts[6].options"],
     ),
     BadConfig(
-        "unknown file system", {"mounts[6]": {"destination": "/x", "type": "nofs", "source": "x"}}, ["/x", "no such device"]
+        "unknown file system",
+        {"mounts[6]": {"destination": "/x", "type": "nofs", "source": "x"}},
+        ["/x", "no such device"],
     ),
     BadConfig(
         "unknown mount option",
@@ -205,12 +219,22 @@ CONFIGS = [
         {"hooks": {"prestart": [{"path": "/bin/true", "timeout": 0}]}},
         ["hooks.prestart[0].timeout"],
     ),
-    BadConfig("missing hook", {"hooks": {"prestart": [{"path": "/no/such"}]}}, ["/no/such", "no such file or directory"]),
+    BadConfig(
+        "missing hook",
+        {"hooks": {"prestart": [{"path": "/no/such"}]}},
+        ["/no/such", "no such file or directory"],
+    ),
     # linux
     BadConfig("linux is a list", {"linux": []}, ["linux"]),
     BadConfig("namespaces is an object", {"linux.namespaces": {}}, ["linux.namespaces"]),
-    BadConfig("unknown namespace", {"linux.namespaces[5]": {"type": "nonsense"}}, ["linux.namespaces[5].type", "nonsense"]),
-    BadConfig("duplicate namespace", {"linux.namespaces[5]": {"type": "pid"}}, ["linux.namespaces[5]", "pid"]),
+    BadConfig(
+        "unknown namespace",
+        {"linux.namespaces[5]": {"type": "nonsense"}},
+        ["linux.namespaces[5].type", "nonsense"],
+    ),
+    BadConfig(
+        "duplicate namespace", {"linux.namespaces[5]": {"type": "pid"}}, ["linux.namespaces[5]", "pid"]
+    ),
     BadConfig(
         "namespace path missing", {"linux.namespaces[0]": {"type": "pid", "path": "/no/such"}}, ["/no/such"]
     ),
@@ -237,18 +261,37 @@ CONFIGS = [
         ["linux.timeOffsets"],
         old_runc=LAX,
     ),
-    BadConfig("unknown propagation", {"linux.rootfsPropagation": "sideways"}, ["linux.rootfsPropagation", "sideways"]),
-    BadConfig("masked path is relative", {"linux.maskedPaths": ["proc"]}, ["linux.maskedPaths[0]"], old_runc=LAX),
+    BadConfig(
+        "unknown propagation",
+        {"linux.rootfsPropagation": "sideways"},
+        ["linux.rootfsPropagation", "sideways"],
+    ),
+    BadConfig(
+        "masked path is relative", {"linux.maskedPaths": ["proc"]}, ["linux.maskedPaths[0]"], old_runc=LAX
+    ),
     BadConfig("cgroupsPath is a number", {"linux.cgroupsPath": 7}, ["linux.cgroupsPath"]),
     BadConfig("sysctl of the host", {"linux.sysctl": {"vm.swappiness": "1"}}, ["sysctl", "vm.swappiness"]),
-    BadConfig("sysctl is a number", {"linux.sysctl": {"net.ipv4.ip_forward": 1}}, ["linux.sysctl", "ip_forward"]),
-    BadConfig("unknown device type", {"linux.devices": [{"path": "/dev/x", "type": "z"}]}, ["linux.devices[0].type"]),
-    BadConfig("device without path", {"linux.devices": [{"type": "p"}]}, ["linux.devices[0].path"], old_runc=LAX),
-    BadConfig("personality", {"linux.personality": {"domain": "X"}}, ["linux.personality.domain"], old_runc=LAX),
+    BadConfig(
+        "sysctl is a number", {"linux.sysctl": {"net.ipv4.ip_forward": 1}}, ["linux.sysctl", "ip_forward"]
+    ),
+    BadConfig(
+        "unknown device type", {"linux.devices": [{"path": "/dev/x", "type": "z"}]}, ["linux.devices[0].type"]
+    ),
+    BadConfig(
+        "device without path", {"linux.devices": [{"type": "p"}]}, ["linux.devices[0].path"], old_runc=LAX
+    ),
+    BadConfig(
+        "personality", {"linux.personality": {"domain": "X"}}, ["linux.personality.domain"], old_runc=LAX
+    ),
     BadConfig(
         "unknown seccomp action", {"linux.seccomp": {"defaultAction": "X"}}, ["linux.seccomp.defaultAction"]
     ),
-    BadConfig("seccomp without action", {"linux.seccomp": {"syscalls": []}}, ["linux.seccomp.defaultAction"], old_runc=LAX),
+    BadConfig(
+        "seccomp without action",
+        {"linux.seccomp": {"syscalls": []}},
+        ["linux.seccomp.defaultAction"],
+        old_runc=LAX,
+    ),
     BadConfig(
         "unknown architecture",
         {"linux.seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X"]}},
@@ -270,19 +313,34 @@ CONFIGS = [
         },
         ["linux.seccomp.syscalls[0].args[0].index"],
     ),
-    BadConfig("intelRdt, not there yet", {"linux.intelRdt": {"closID": "x"}}, ["linux.intelRdt"], old_runc=LAX),
     BadConfig(
-        "memory policy, not there yet", {"linux.memoryPolicy": {"mode": "MPOL_DEFAULT"}}, ["linux.memoryPolicy"], old_runc=LAX
+        "intelRdt, not there yet", {"linux.intelRdt": {"closID": "x"}}, ["linux.intelRdt"], old_runc=LAX
     ),
-    BadConfig("net devices, not there yet", {"linux.netDevices": {"eth0": {}}}, ["linux.netDevices"], old_runc=LAX),
-    BadConfig("memory limit is a string", {"linux.resources": {"memory": {"limit": "1g"}}}, ["linux.resources.memory.limit"]),
-    BadConfig("shares are negative", {"linux.resources": {"cpu": {"shares": -1}}}, ["linux.resources.cpu.shares"]),
+    BadConfig(
+        "memory policy, not there yet",
+        {"linux.memoryPolicy": {"mode": "MPOL_DEFAULT"}},
+        ["linux.memoryPolicy"],
+        old_runc=LAX,
+    ),
+    BadConfig(
+        "net devices, not there yet", {"linux.netDevices": {"eth0": {}}}, ["linux.netDevices"], old_runc=LAX
+    ),
+    BadConfig(
+        "memory limit is a string",
+        {"linux.resources": {"memory": {"limit": "1g"}}},
+        ["linux.resources.memory.limit"],
+    ),
+    BadConfig(
+        "shares are negative", {"linux.resources": {"cpu": {"shares": -1}}}, ["linux.resources.cpu.shares"]
+    ),
     BadConfig(
         "swap below limit",
         {"linux.resources": {"memory": {"limit": 1 << 30, "swap": 1 << 20}}},
         ["memory.swap"],
     ),
-    BadConfig("pids without limit", {"linux.resources": {"pids": {}}}, ["linux.resources.pids.limit"], old_runc=LAX),
+    BadConfig(
+        "pids without limit", {"linux.resources": {"pids": {}}}, ["linux.resources.pids.limit"], old_runc=LAX
+    ),
     BadConfig(
         "device rule without allow",
         {"linux.resources": {"devices": [{"access": "rwm"}]}},

@@ -23,13 +23,15 @@ from .harness import Bundle, Container, Runtime, Tracker
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("PLANC", str(REPOSITORY / "build/prefix/bin/planc"))
 
-APPLETS = (
-    "[ ash awk basename cat chgrp chmod chown cp cut date dd df dirname dmesg echo egrep env expr false find fold "
-    "free getopt grep head hexdump hostname id ifconfig ionice ip kill link ln ls md5sum mkdir mkfifo mknod mktemp "
-    "mount mv nc nproc od pidof printf ps pwd readlink realpath renice reset rm rmdir sed "
-    "seq setsid sh sleep sort stat stty sync tail tee test time timeout touch tr true tty umount uname unlink uptime "
-    "usleep wc wget whoami xargs yes"
-).split()
+APPLETS = [
+    "[", "ash", "awk", "basename", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dd", "df",
+    "dirname", "dmesg", "echo", "egrep", "env", "expr", "false", "find", "fold", "free", "getopt", "grep",
+    "head", "hexdump", "hostname", "id", "ifconfig", "ionice", "ip", "kill", "link", "ln", "ls", "md5sum",
+    "mkdir", "mkfifo", "mknod", "mktemp", "mount", "mv", "nc", "nproc", "od", "pidof", "printf", "ps",
+    "pwd", "readlink", "realpath", "renice", "reset", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sleep",
+    "sort", "stat", "stty", "sync", "tail", "tee", "test", "time", "timeout", "touch", "tr", "true", "tty",
+    "umount", "uname", "unlink", "uptime", "usleep", "wc", "wget", "whoami", "xargs", "yes",
+]  # fmt: skip
 
 _numbers = itertools.count(1)
 
@@ -203,7 +205,9 @@ def make_container(
     """Further containers, each with a bundle and an id of its own."""
 
     def make(**options: Any) -> Container:
-        made = Container(options.get("runtime", runtime), options.get("bundle") or make_bundle(), tracker.new_id())
+        made = Container(
+            options.get("runtime", runtime), options.get("bundle") or make_bundle(), tracker.new_id()
+        )
         tracker.containers.append(made)
         return made
 

@@ -358,7 +358,8 @@ class Container:
         words = ("run", "--bundle", self.bundle.path, "--pid-file", self.pid_file, *flags, self.id)
         process = self.runtime.spawn(*words, **options)
         proc.wait_until(
-            lambda: os.path.exists(self.pid_file) or process.popen.poll() is not None, "run writes its pid file"
+            lambda: os.path.exists(self.pid_file) or process.popen.poll() is not None,
+            "run writes its pid file",
         )
         return process
 
@@ -461,7 +462,10 @@ class Tracker:
             for name in runtime.leftovers():
                 yield f"state of {name} in {runtime.root}"
         for mount in proc.mountinfo():
-            if self.directory in (mount.mount_point, mount.source) or self.directory + "/" in mount.mount_point:
+            if (
+                self.directory in (mount.mount_point, mount.source)
+                or self.directory + "/" in mount.mount_point
+            ):
                 yield f"mount on {mount.mount_point}"
         for path in cgroup.find_named(self.id_prefix + "-"):
             yield f"cgroup {path}"

@@ -97,7 +97,9 @@ class Agent:
         flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE if error is None else 0
         with contextlib.suppress(OSError):
             fcntl.ioctl(
-                listener, SECCOMP_IOCTL_NOTIF_SEND, bytearray(struct.pack("=QqiI", number, 0, -(error or 0), flags))
+                listener,
+                SECCOMP_IOCTL_NOTIF_SEND,
+                bytearray(struct.pack("=QqiI", number, 0, -(error or 0), flags)),
             )
 
     def close(self) -> None:

@@ -126,7 +126,9 @@ def test_optional_parts_may_be_null(container: Container) -> None:
     container.process["rlimits"] = None
     container.process["user"]["additionalGids"] = None
     container.linux.update(
-        dict.fromkeys(["resources", "devices", "seccomp", "maskedPaths", "readonlyPaths", "sysctl", "uidMappings"])
+        dict.fromkeys(
+            ["resources", "devices", "seccomp", "maskedPaths", "readonlyPaths", "sysctl", "uidMappings"]
+        )
     )
     assert container.sh("echo fine") == "fine"
 

@@ -109,7 +109,9 @@ def test_bind_without_flags_keeps_those_of_the_source(container: Container, dire
 
 @pytest.mark.old_runc_lacks("a refusal of mounts on the root directory")
 @pytest.mark.parametrize("destination", ["/", "/.", "/etc/.."])
-def test_mount_on_the_root_directory_is_refused(container: Container, directory: str, destination: str) -> None:
+def test_mount_on_the_root_directory_is_refused(
+    container: Container, directory: str, destination: str
+) -> None:
     container.mount(destination, directory).try_create().failed()
     assert os.listdir(directory) == []
 

@@ -145,8 +145,7 @@ def test_capabilities_take_effect(container: Container) -> None:
 def test_exec_has_the_same_sets(container: Container) -> None:
     container.sleeping()
     output = container.exec_sh("grep ^Cap /proc/self/status")
-    expected = [line for line in _cap_lines(container.pid)]
-    assert output.splitlines() == expected
+    assert output.splitlines() == _cap_lines(container.pid)
 
 
 def _cap_lines(pid: int) -> list[str]:

@@ -227,7 +227,11 @@ CASES = [
         {"pids.max": "max"}, {"pids.max": "max"},
     ),
 ]  # fmt: skip
-OLD_RUNC_GAPS = {"cpu.burst": "cpu.burst", "cpu.idle": "cpu.idle", "cpu.shares": "the newer conversion of shares"}
+OLD_RUNC_GAPS = {
+    "cpu.burst": "cpu.burst",
+    "cpu.idle": "cpu.idle",
+    "cpu.shares": "the newer conversion of shares",
+}
 
 
 def _marks(case: Case) -> list[Any]:
@@ -255,7 +259,9 @@ def test_value(container: Container, case: Case) -> None:
 @pytest.mark.needs_controller("cpu", "memory", "pids")
 def test_several_at_once(container: Container) -> None:
     container.resources(
-        memory={"limit": 128 * MIB, "reservation": 64 * MIB}, cpu={"shares": 1024, "quota": 90000}, pids={"limit": 55}
+        memory={"limit": 128 * MIB, "reservation": 64 * MIB},
+        cpu={"shares": 1024, "quota": 90000},
+        pids={"limit": 55},
     ).create()
     for wanted in ("memory.reservation", "cpu.shares default"):
         case = next(case for case in CASES if case.name == wanted)
@@ -298,7 +304,10 @@ def test_zeros_mean_unset(container: Container) -> None:
         blockIO={"weight": 0},
     ).sleeping()
     _check_files(
-        container.pid, "cpu", {"cpu.shares": "1024", "cpu.cfs_quota_us": "-1"}, {"cpu.weight": "100", "cpu.max": "max 100000"}
+        container.pid,
+        "cpu",
+        {"cpu.shares": "1024", "cpu.cfs_quota_us": "-1"},
+        {"cpu.weight": "100", "cpu.max": "max 100000"},
     )
 
 
@@ -346,7 +355,11 @@ def test_block_weight(container: Container) -> None:
         result.failed("weight")  # a kernel without BFQ and without blkio.weight: then the error must say so
         return
     if "blkio" in cgroup.v1_controllers():
-        found = [cgroup.read(container.pid, "blkio", name) for name in ("blkio.bfq.weight",) if _has(container, "blkio", name)]
+        found = [
+            cgroup.read(container.pid, "blkio", name)
+            for name in ("blkio.bfq.weight",)
+            if _has(container, "blkio", name)
+        ]
         assert found in (["500"], [])
     elif _has(container, "io", "io.bfq.weight"):
         assert cgroup.read(container.pid, "io", "io.bfq.weight").split()[-1] == "500"
@@ -384,7 +397,9 @@ def test_network_class(container: Container) -> None:
 
 @pytest.mark.needs_controller("net_prio")
 def test_network_priorities(container: Container) -> None:
-    container.without_namespace("network").resources(network={"priorities": [{"name": "lo", "priority": 7}]}).create()
+    container.without_namespace("network").resources(
+        network={"priorities": [{"name": "lo", "priority": 7}]}
+    ).create()
     assert cgroup.keyed(container.pid, "net_prio", "net_prio.ifpriomap")["lo"] == "7"
 
 
@@ -442,7 +457,9 @@ def test_cpuset_is_in_force(container: Container) -> None:
 def test_cpu_quota_throttles(container: Container) -> None:
     container.resources(cpu={"quota": 10000, "period": 100000})
     container.shell("while :; do :; done").up()
-    proc.wait_until(lambda: int(cgroup.keyed(container.pid, "cpu", "cpu.stat")["nr_throttled"]) > 0, "it is throttled")
+    proc.wait_until(
+        lambda: int(cgroup.keyed(container.pid, "cpu", "cpu.stat")["nr_throttled"]) > 0, "it is throttled"
+    )
 
 
 @pytest.mark.needs_controller("memory")

@@ -9,7 +9,14 @@ import pytest
 
 from .harness import Container
 
-DEFAULTS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+DEFAULTS = {
+    "null": (1, 3),
+    "zero": (1, 5),
+    "full": (1, 7),
+    "random": (1, 8),
+    "urandom": (1, 9),
+    "tty": (5, 0),
+}
 LINKS = {
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
@@ -19,7 +26,9 @@ LINKS = {
 }
 
 
-def _device(container: Container, path: str, kind: str = "c", major: int = 1, minor: int = 3, **more: int) -> Container:
+def _device(
+    container: Container, path: str, kind: str = "c", major: int = 1, minor: int = 3, **more: int
+) -> Container:
     entry: dict[str, object] = {"path": path, "type": kind, **more}
     if kind != "p":
         entry |= {"major": major, "minor": minor}
@@ -84,7 +93,9 @@ def test_a_bind_mounted_dev_is_left_alone(container: Container) -> None:
     path = f"{container.bundle.path}/dev"
     os.mkdir(path)
     os.mknod(f"{path}/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-    container.without_mount("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue").mount("/dev", path, "bind", "rbind")
+    container.without_mount("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue").mount(
+        "/dev", path, "bind", "rbind"
+    )
     container.run().ok()
     assert os.listdir(path) == ["null"]
 
@@ -204,7 +215,10 @@ needs_devices = pytest.mark.needs_controller("devices")
 @needs_devices
 def test_deny_all_keeps_the_default_devices(container: Container) -> None:
     container.resources(devices=[{"allow": False, "access": "rwm"}])
-    assert container.sh("echo x > /dev/null; head -c2 /dev/zero | wc -c; head -c2 /dev/urandom | wc -c") == "2\n2"
+    assert (
+        container.sh("echo x > /dev/null; head -c2 /dev/zero | wc -c; head -c2 /dev/urandom | wc -c")
+        == "2\n2"
+    )
 
 
 @needs_devices
@@ -222,7 +236,8 @@ def test_deny_all_still_allows_mknod(container: Container) -> None:
 
 @needs_devices
 @pytest.mark.parametrize(
-    ("access", "expected"), [("r", "read"), ("w", "write"), ("rw", "write\nread"), ("rwm", "write\nread"), ("m", "")]
+    ("access", "expected"),
+    [("r", "read"), ("w", "write"), ("rw", "write\nread"), ("rwm", "write\nread"), ("m", "")],
 )
 def test_allow_by_access(container: Container, access: str, expected: str) -> None:
     container.resources(

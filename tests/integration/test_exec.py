@@ -80,7 +80,9 @@ def test_signals_are_forwarded(running: Container, name: str) -> None:
 
 
 def test_many_at_once(running: Container) -> None:
-    processes = [running.runtime.spawn("exec", running.id, "sh", "-c", f"exit {number}") for number in range(12)]
+    processes = [
+        running.runtime.spawn("exec", running.id, "sh", "-c", f"exit {number}") for number in range(12)
+    ]
     assert [process.wait().returncode for process in processes] == list(range(12))
 
 
@@ -208,7 +210,10 @@ def test_user_must_be_numeric(running: Container, user: str) -> None:
 
 @pytest.mark.parametrize("flag", ["--additional-gids", "-g"])
 def test_additional_gids(running: Container, flag: str) -> None:
-    assert running.exec_sh("id -G", flags=["--user", "1000:1000", flag, "2000", flag, "3000"]) == "1000 2000 3000"
+    assert (
+        running.exec_sh("id -G", flags=["--user", "1000:1000", flag, "2000", flag, "3000"])
+        == "1000 2000 3000"
+    )
 
 
 def test_capability_flag_adds(running: Container) -> None:
@@ -342,7 +347,9 @@ def test_process_file_oom_score(running: Container, directory: str) -> None:
 
 @pytest.mark.old_runc_lacks("umask in exec")
 def test_process_file_umask(running: Container, directory: str) -> None:
-    result = _exec_process(running, directory, args=["sh", "-c", "umask"], user={"uid": 0, "gid": 0, "umask": 63})
+    result = _exec_process(
+        running, directory, args=["sh", "-c", "umask"], user={"uid": 0, "gid": 0, "umask": 63}
+    )
     assert result.ok().stdout == "0077\n"
 
 
@@ -357,7 +364,9 @@ def test_process_file_rlimits_and_flags(running: Container, directory: str) -> N
     assert result.ok().stdout.split() == ["77", "NoNewPrivs:", "1"]
 
 
-@pytest.mark.parametrize("content", ["", "not json", "[]", '{"args": []}', '{"args": ["true"]}', '{"args": "true", "cwd": "/"}'])
+@pytest.mark.parametrize(
+    "content", ["", "not json", "[]", '{"args": []}', '{"args": ["true"]}', '{"args": "true", "cwd": "/"}']
+)
 def test_broken_process_file(running: Container, directory: str, content: str) -> None:
     path = Path(directory, "broken.json")
     path.write_text(content)

@@ -132,7 +132,9 @@ def test_root_of_the_waiting_init_is_inside(container: Container) -> None:
 
 def test_exec_sees_no_host_directory(container: Container, directory: str) -> None:
     container.sleeping()
-    output = container.exec_sh("for f in /proc/self/fd/*; do readlink $f; done; readlink /proc/self/cwd", cwd=directory)
+    output = container.exec_sh(
+        "for f in /proc/self/fd/*; do readlink $f; done; readlink /proc/self/cwd", cwd=directory
+    )
     assert directory not in output
 
 
@@ -181,7 +183,9 @@ def test_preserve_fds_that_are_not_open_is_an_error(container: Container) -> Non
     assert container.runtime.leftovers() == []
 
 
-@pytest.mark.parametrize("value", [pytest.param("-1", marks=pytest.mark.old_runc_lacks("a check of --preserve-fds")), "x"])
+@pytest.mark.parametrize(
+    "value", [pytest.param("-1", marks=pytest.mark.old_runc_lacks("a check of --preserve-fds")), "x"]
+)
 def test_preserve_fds_must_be_a_number(container: Container, value: str) -> None:
     container.try_create(f"--preserve-fds={value}").failed()
 

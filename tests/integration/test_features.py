@@ -13,13 +13,15 @@ pytestmark = pytest.mark.old_runc_lacks("features of this completeness", strict=
 
 HOOKS = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
 NAMESPACES = {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}
-MOUNT_OPTIONS = """
-async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion
-nolazytime norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec
-rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw
-rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync
-tmpcopyup unbindable idmap ridmap
-""".split()
+MOUNT_OPTIONS = [
+    "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime",
+    "loud", "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "norelatime",
+    "nostrictatime", "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime",
+    "relatime", "remount", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime",
+    "rnostrictatime", "rnosuid", "rnosymfollow", "ro", "rprivate", "rrelatime", "rro", "rrw", "rshared",
+    "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable", "rw", "shared", "silent", "slave",
+    "strictatime", "suid", "symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap",
+]  # fmt: skip
 ACTIONS = {
     "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
     "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
@@ -88,7 +90,11 @@ def test_annotations_are_strings(features: dict[str, Any]) -> None:
 
 def test_checkpoint_annotation(features: dict[str, Any]) -> None:
     """Engines read it from every runtime."""
-    assert features["annotations"].get("org.opencontainers.runc.checkpoint.enabled") in ("true", "false", None)
+    assert features["annotations"].get("org.opencontainers.runc.checkpoint.enabled") in (
+        "true",
+        "false",
+        None,
+    )
 
 
 def test_works_for_anybody(runtime: Runtime) -> None:

@@ -32,7 +32,11 @@ class Hooks:
     def add(self, kind: str, script: str, **fields: Any) -> Hooks:
         """A shell script; $OUT is where it writes, whichever root it has."""
         out = "/out" if kind == "startContainer" else self.out
-        hook = {"path": "/bin/sh", "args": ["sh", "-c", f"OUT={out}\n{script}"], "env": ["PATH=/usr/bin:/bin"]}
+        hook = {
+            "path": "/bin/sh",
+            "args": ["sh", "-c", f"OUT={out}\n{script}"],
+            "env": ["PATH=/usr/bin:/bin"],
+        }
         self.container.config.setdefault("hooks", {}).setdefault(kind, []).append(hook | fields)
         return self
 
@@ -207,7 +211,10 @@ def test_create_container_cwd_is_the_rootfs(container: Container, hooks: Hooks) 
 
 
 def test_start_container_runs_inside(container: Container, hooks: Hooks) -> None:
-    hooks.add("startContainer", "ls -d /bin/busybox > $OUT/root; hostname > $OUT/name; readlink /proc/self/ns/mnt > $OUT/mnt")
+    hooks.add(
+        "startContainer",
+        "ls -d /bin/busybox > $OUT/root; hostname > $OUT/name; readlink /proc/self/ns/mnt > $OUT/mnt",
+    )
     container.args("sleep", "1000").up()
     assert hooks.read("root") == "/bin/busybox\n"
     assert hooks.read("name") == "container\n"
@@ -280,7 +287,9 @@ def test_environment_is_exactly_the_given_one(container: Container, hooks: Hooks
 
 
 @pytest.mark.parametrize("kind", ["prestart", "createRuntime", "poststart", "poststop"])
-def test_no_descriptor_of_the_runtime_leaks_into_a_hook(container: Container, hooks: Hooks, kind: str) -> None:
+def test_no_descriptor_of_the_runtime_leaks_into_a_hook(
+    container: Container, hooks: Hooks, kind: str
+) -> None:
     code = f"import os; open({hooks.out + '/fds'!r}, 'w').write(' '.join(os.listdir('/proc/self/fd')))"
     hook = {"path": "/usr/bin/python3", "args": ["python3", "-ISc", code], "env": ["PATH=/usr/bin"]}
     container.config["hooks"] = {kind: [hook]}
@@ -308,7 +317,9 @@ def test_hook_output_does_not_reach_stdout(container: Container, hooks: Hooks) -
 
 @pytest.mark.parametrize("kind", AT_CREATE)
 def test_failure_at_create_undoes_everything(container: Container, hooks: Hooks, kind: str) -> None:
-    hooks.add(kind, "echo told-you >&2; exit 3").add(kind, "touch $OUT/second").add("poststop", "touch $OUT/poststop")
+    hooks.add(kind, "echo told-you >&2; exit 3").add(kind, "touch $OUT/second").add(
+        "poststop", "touch $OUT/poststop"
+    )
     result = container.args("sleep", "1000").try_create()
     result.failed("hook")
     assert result.returncode == 1
@@ -332,7 +343,9 @@ def test_failure_at_create_still_calls_poststop(container: Container, hooks: Hoo
     assert hooks.exists("poststop")
 
 
-def test_failure_of_start_container_keeps_the_payload_from_running(container: Container, hooks: Hooks) -> None:
+def test_failure_of_start_container_keeps_the_payload_from_running(
+    container: Container, hooks: Hooks
+) -> None:
     hooks.add("startContainer", "exit 3")
     container.shell("touch /out/ran").create()
     container.runtime.call("start", container.id)

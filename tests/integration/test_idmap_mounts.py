@@ -28,7 +28,9 @@ def _mapping(*ranges: tuple[int, int, int]) -> list[dict[str, int]]:
     return [{"containerID": inside, "hostID": outside, "size": size} for inside, outside, size in ranges]
 
 
-def _idmap(container: Container, source: str, *ranges: tuple[int, int, int], word: str = "idmap") -> Container:
+def _idmap(
+    container: Container, source: str, *ranges: tuple[int, int, int], word: str = "idmap"
+) -> Container:
     container.mount("/data", source, "bind", "rbind", word)
     container.config["mounts"][-1] |= {"uidMappings": _mapping(*ranges), "gidMappings": _mapping(*ranges)}
     return container
@@ -40,7 +42,9 @@ def _owners(container: Container, where: str = "/data") -> str:
 
 def test_ids_on_disk_appear_mapped(container: Container, source: str) -> None:
     """containerID is the id on disk, hostID the id that the mount shows."""
-    assert _owners(_idmap(container, source, (0, 100000, 65536))) == "100000:100000 101000:101000 105000:105000"
+    assert (
+        _owners(_idmap(container, source, (0, 100000, 65536))) == "100000:100000 101000:101000 105000:105000"
+    )
 
 
 def test_unmapped_ids_appear_as_the_overflow_id(container: Container, source: str) -> None:

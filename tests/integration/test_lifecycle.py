@@ -17,6 +17,10 @@ import pytest
 from . import cgroup, proc
 from .harness import Bundle, Container, Runtime, reap
 
+COMMANDS = [
+    "create", "delete", "events", "exec", "kill", "list", "pause", "ps", "resume", "run", "spec", "start",
+    "state", "update",
+]  # fmt: skip
 MakeContainer = Callable[..., Container]
 
 
@@ -40,7 +44,9 @@ def test_create_prints_nothing(container: Container) -> None:
 
 def test_create_uses_current_directory_as_bundle(container: Container) -> None:
     container.bundle.write()
-    container.runtime.call("create", "--pid-file", container.pid_file, container.id, cwd=container.bundle.path).ok()
+    container.runtime.call(
+        "create", "--pid-file", container.pid_file, container.id, cwd=container.bundle.path
+    ).ok()
     assert container.runtime.state(container.id)["bundle"] == container.bundle.path
 
 
@@ -684,13 +690,11 @@ def test_no_command_prints_help(runtime: Runtime) -> None:
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
 def test_help_names_every_command(runtime: Runtime, words: list[str]) -> None:
     text = runtime.call(*words).ok().stdout
-    for command in "create delete events exec kill list pause ps resume run spec start state update".split():
+    for command in COMMANDS:
         assert command in text
 
 
-@pytest.mark.parametrize(
-    "command", "create delete events exec kill list pause ps resume run spec start state update features".split()
-)
+@pytest.mark.parametrize("command", [*COMMANDS, "features"])
 def test_each_command_has_help(runtime: Runtime, command: str) -> None:
     result = runtime.call(command, "--help").ok()
     assert command in result.stdout
@@ -710,7 +714,8 @@ def test_version(runtime: Runtime, flag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["state"], ["start"], ["kill"], ["delete"], ["create"], ["run"], ["pause"], ["exec"], ["exec", "one"]]
+    "words",
+    [["state"], ["start"], ["kill"], ["delete"], ["create"], ["run"], ["pause"], ["exec"], ["exec", "one"]],
 )
 def test_missing_arguments_are_refused(runtime: Runtime, words: list[str]) -> None:
     result = runtime.call(*words)

@@ -78,7 +78,13 @@ RECURSIVE = {
     "rstrictatime": (set(), {"noatime", "relatime"}),
     "rnosymfollow": ({"nosymfollow"}, set()),
 }
-RECURSIVE_CLEARING = {"rrw": "ro", "rsuid": "nosuid", "rdev": "nodev", "rexec": "noexec", "rdiratime": "nodiratime"}
+RECURSIVE_CLEARING = {
+    "rrw": "ro",
+    "rsuid": "nosuid",
+    "rdev": "nodev",
+    "rexec": "noexec",
+    "rdiratime": "nodiratime",
+}
 
 
 def _options(container: Container, point: str = "/data") -> frozenset[str]:
@@ -91,7 +97,9 @@ def test_flag(container: Container, directory: str, kind: str, word: str) -> Non
     _check_flag(container, directory, kind, word)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("tmpfs", marks=pytest.mark.old_runc_lacks("defaults")), "bind"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("tmpfs", marks=pytest.mark.old_runc_lacks("defaults")), "bind"]
+)
 def test_defaults(container: Container, directory: str, kind: str) -> None:
     _check_flag(container, directory, kind, "defaults")
 
@@ -225,7 +233,9 @@ def test_recursive_clearing(container: Container, shared_source: str, word: str)
 
 
 def test_recursive_attributes_combine(container: Container, shared_source: str) -> None:
-    container.mount("/data", shared_source, "bind", "rbind", "rprivate", "rro", "rnosuid", "rnoatime").sleeping()
+    container.mount(
+        "/data", shared_source, "bind", "rbind", "rprivate", "rro", "rnosuid", "rnoatime"
+    ).sleeping()
     for point in ("/data", "/data/sub"):
         assert {"ro", "nosuid", "noatime"} <= _options(container, point)
     container.delete("--force")

@@ -19,7 +19,9 @@ def test_base_mounts_are_there(container: Container) -> None:
 
 
 def test_mounts_happen_in_list_order(container: Container) -> None:
-    container.mount("/a", "one", "tmpfs").mount("/a/b", "two", "tmpfs").mount("/a/b/c", "three", "tmpfs").sleeping()
+    container.mount("/a", "one", "tmpfs").mount("/a/b", "two", "tmpfs").mount(
+        "/a/b/c", "three", "tmpfs"
+    ).sleeping()
     mounts = proc.mountinfo(container.pid)
     one, two, three = (proc.mount_at(mounts, point) for point in ("/a", "/a/b", "/a/b/c"))
     assert (two.parent_id, three.parent_id) == (one.mount_id, two.mount_id)
@@ -124,7 +126,9 @@ def test_bad_data_option_is_an_error(container: Container) -> None:
 
 
 def test_missing_bind_source_is_an_error(container: Container) -> None:
-    container.mount("/data", "/no/such/source").try_create().failed("/no/such/source", "no such file or directory")
+    container.mount("/data", "/no/such/source").try_create().failed(
+        "/no/such/source", "no such file or directory"
+    )
     assert not os.path.exists(f"{container.bundle.rootfs}/data")
 
 
@@ -141,10 +145,18 @@ def test_destination_below_a_file_is_an_error(container: Container) -> None:
     ("entry", "words"),
     [
         ({"destination": "/data", "type": "nosuchfs", "source": "x"}, ["mounts[6]", "/data", "ENODEV"]),
-        ({"destination": "/data", "type": "bind", "source": "/nope", "options": ["bind"]}, ["mounts[6]", "ENOENT"]),
-        ({"destination": "/data", "type": "tmpfs", "source": "t", "options": ["size=x"]}, ["mounts[6]", "EINVAL"]),
+        (
+            {"destination": "/data", "type": "bind", "source": "/nope", "options": ["bind"]},
+            ["mounts[6]", "ENOENT"],
+        ),
+        (
+            {"destination": "/data", "type": "tmpfs", "source": "t", "options": ["size=x"]},
+            ["mounts[6]", "EINVAL"],
+        ),
     ],
 )
-def test_errors_name_the_entry_and_errno(container: Container, entry: dict[str, object], words: list[str]) -> None:
+def test_errors_name_the_entry_and_errno(
+    container: Container, entry: dict[str, object], words: list[str]
+) -> None:
     container.config["mounts"].append(entry)
     container.try_create().failed(*words)

@@ -91,7 +91,9 @@ def test_host_cgroup_namespace_shows_the_hosts_path(container: Container) -> Non
 def test_no_mount_namespace_runs_in_the_callers(container: Container) -> None:
     """The caller itself is put into a private mount namespace first, for the sake of this machine."""
     container.without_namespace("mount")
-    container.config["mounts"] = [item for item in container.config["mounts"] if item["destination"] == "/proc"]
+    container.config["mounts"] = [
+        item for item in container.config["mounts"] if item["destination"] == "/proc"
+    ]
     container.shell("readlink /proc/self/ns/mnt; ls -d /bin/busybox").bundle.write()
     script = 'readlink /proc/self/ns/mnt; "$@"'
     prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
@@ -334,9 +336,7 @@ def test_exec_enters_joined_namespaces(container: Container) -> None:
 def test_namespace_paths_reach_the_record_of_hooks(container: Container) -> None:
     """A hook gets the pid through which a network can be set up before start."""
     out = f"{os.path.dirname(container.bundle.path)}/state"
-    container.config["hooks"] = {
-        "createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"cat > {out}"]}]
-    }
+    container.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"cat > {out}"]}]}
     container.create()
     with open(out) as file:
         state = json.load(file)

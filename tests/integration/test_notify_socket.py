@@ -68,10 +68,14 @@ def _send(container: Container, message: bytes) -> None:
 
 
 def _running(container: Container) -> None:
-    proc.wait_until(lambda: container.runtime.call("state", container.id).json()["status"] == "running", "it runs")
+    proc.wait_until(
+        lambda: container.runtime.call("state", container.id).json()["status"] == "running", "it runs"
+    )
 
 
-def test_payload_gets_a_socket_of_its_own(container: Container, directory: str, supervisor: Supervisor) -> None:
+def test_payload_gets_a_socket_of_its_own(
+    container: Container, directory: str, supervisor: Supervisor
+) -> None:
     container.args("sleep", "1000").create(env=_env(directory))
     process = container.runtime.spawn("start", container.id, env=_env(directory))
     _running(container)
@@ -84,7 +88,9 @@ def test_payload_gets_a_socket_of_its_own(container: Container, directory: str, 
     process.wait()
 
 
-def test_ready_is_forwarded_with_the_main_pid(container: Container, directory: str, supervisor: Supervisor) -> None:
+def test_ready_is_forwarded_with_the_main_pid(
+    container: Container, directory: str, supervisor: Supervisor
+) -> None:
     container.args("sleep", "1000").create(env=_env(directory))
     process = container.runtime.spawn("start", container.id, env=_env(directory))
     _running(container)
@@ -131,7 +137,9 @@ def test_run_forwards_too(container: Container, directory: str, supervisor: Supe
     assert process.wait().returncode == 137
 
 
-def test_payload_that_ends_before_it_is_ready(container: Container, directory: str, supervisor: Supervisor) -> None:
+def test_payload_that_ends_before_it_is_ready(
+    container: Container, directory: str, supervisor: Supervisor
+) -> None:
     container.shell("sleep 0.3").create(env=_env(directory))
     process = container.runtime.spawn("start", container.id, env=_env(directory))
     container.wait()

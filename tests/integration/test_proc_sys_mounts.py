@@ -11,7 +11,15 @@ from . import proc
 from .harness import Container
 
 ALLOWED = ["cpuinfo", "meminfo", "stat", "swaps", "uptime", "loadavg", "diskstats"]
-FORBIDDEN = ["/proc/sys", "/proc/sys/kernel", "/proc/1", "/proc/self", "/proc/self/attr", "/proc/irq", "/proc/version"]
+FORBIDDEN = [
+    "/proc/sys",
+    "/proc/sys/kernel",
+    "/proc/1",
+    "/proc/self",
+    "/proc/self/attr",
+    "/proc/irq",
+    "/proc/version",
+]
 
 
 def _tmpfs(container: Container, point: str) -> Container:
@@ -25,7 +33,9 @@ def test_tmpfs_below_proc_is_refused(container: Container, point: str) -> None:
     assert container.runtime.leftovers() == []
 
 
-@pytest.mark.parametrize("point", ["/proc/version", "/proc/cmdline", "/proc/sys/kernel/hostname", "/proc/1/status"])
+@pytest.mark.parametrize(
+    "point", ["/proc/version", "/proc/cmdline", "/proc/sys/kernel/hostname", "/proc/1/status"]
+)
 def test_bind_of_another_file_below_proc_is_refused(container: Container, directory: str, point: str) -> None:
     Path(directory, "file").write_text("fake")
     container.mount(point, f"{directory}/file").try_create().failed(point)

@@ -18,7 +18,9 @@ HOST_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SECRET_OF_THE_CALLER": "42
 # ---- args and lookup -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argv", [["echo", "a b", "", "$HOME", "*"], ["echo", "ünï", "tab\tnewline\n"], ["echo"] + ["x"] * 500])
+@pytest.mark.parametrize(
+    "argv", [["echo", "a b", "", "$HOME", "*"], ["echo", "ünï", "tab\tnewline\n"], ["echo"] + ["x"] * 500]
+)
 def test_args_are_passed_verbatim(container: Container, argv: list[str]) -> None:
     assert container.args(*argv).run().ok().stdout == " ".join(argv[1:]) + "\n"
 
@@ -176,9 +178,7 @@ def test_large_environment(container: Container) -> None:
     assert len(_environ(container)) == 502
 
 
-@pytest.mark.parametrize(
-    ("uid", "home"), [(0, "/root"), (1000, "/home/user"), (4711, "/")]
-)
+@pytest.mark.parametrize(("uid", "home"), [(0, "/root"), (1000, "/home/user"), (4711, "/")])
 def test_home_comes_from_the_containers_passwd(container: Container, uid: int, home: str) -> None:
     container.process["user"] = {"uid": uid, "gid": uid}
     assert _environ(container, env=HOST_ENV)["HOME"] == home

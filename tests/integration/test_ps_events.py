@@ -163,7 +163,9 @@ def test_events_report_oom(container: Container) -> None:
     container.resources(memory={"limit": 16 << 20, "swap": 16 << 20})
     container.shell("usleep 700000; tail -c 100000000 /dev/zero; sleep 1000").up()
     process = container.runtime.spawn("events", "--interval", "60s", container.id)
-    proc.wait_until(lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come", 10)
+    proc.wait_until(
+        lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come", 10
+    )
     _finish(container, process)
 
 

@@ -152,7 +152,11 @@ LATE_PROPAGATION = pytest.mark.old_runc_lacks("shared and unbindable rootfsPropa
     [
         "private",
         "rprivate",
-        *(pytest.param(word, marks=LATE_PROPAGATION) for word in PROPAGATION if "shar" in word or "unb" in word),
+        *(
+            pytest.param(word, marks=LATE_PROPAGATION)
+            for word in PROPAGATION
+            if "shar" in word or "unb" in word
+        ),
     ],
 )
 def test_rootfs_propagation(container: Container, word: str) -> None:
@@ -188,7 +192,9 @@ def test_mounts_of_the_container_do_not_reach_the_host(container: Container, wor
         if word:
             container.linux["rootfsPropagation"] = word
         container.mount("/data", "tmpfs", "tmpfs").sleeping()
-        inside = [m.mount_point for m in proc.mountinfo() if m.mount_point.startswith(container.bundle.rootfs + "/")]
+        inside = [
+            m.mount_point for m in proc.mountinfo() if m.mount_point.startswith(container.bundle.rootfs + "/")
+        ]
         assert inside == []
         container.delete("--force")
     finally:
@@ -236,7 +242,10 @@ def test_no_pivot_leaves_no_bare_proc_or_sys_of_the_host(container: Container) -
     container.linux["maskedPaths"] = ["/proc/kcore"]
     container.sleeping("--no-pivot")
     mounts = proc.mountinfo(container.pid)
-    assert len([mount for mount in mounts if mount.fs_type == "proc" and mount.mount_point != "/proc/kcore"]) == 1
+    assert (
+        len([mount for mount in mounts if mount.fs_type == "proc" and mount.mount_point != "/proc/kcore"])
+        == 1
+    )
 
 
 def test_pivot_on_a_rootfs_that_is_a_mount(container: Container) -> None:

@@ -14,7 +14,14 @@ from .harness import Container
 
 pytestmark = pytest.mark.old_runc_lacks("process.scheduler", strict=False)
 
-POLICIES = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_IDLE": 5, "SCHED_DEADLINE": 6}
+POLICIES = {
+    "SCHED_OTHER": 0,
+    "SCHED_FIFO": 1,
+    "SCHED_RR": 2,
+    "SCHED_BATCH": 3,
+    "SCHED_IDLE": 5,
+    "SCHED_DEADLINE": 6,
+}
 SYS_SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
 RESET_ON_FORK = 1
 
@@ -91,7 +98,9 @@ def test_flags(container: Container) -> None:
 
 def test_exec_has_the_containers_scheduler(container: Container) -> None:
     _with(container, policy="SCHED_BATCH", nice=5).sleeping()
-    result = container.exec("sleep", "1000", flags=["--detach", "--pid-file", container.pid_file + ".exec"]).ok()
+    result = container.exec(
+        "sleep", "1000", flags=["--detach", "--pid-file", container.pid_file + ".exec"]
+    ).ok()
     assert result.returncode == 0
     with open(container.pid_file + ".exec") as file:
         found = _scheduler(int(file.read()))

@@ -14,10 +14,27 @@ from .harness import Container
 
 NATIVE = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}[os.uname().machine]
 MKDIR = ["mkdir", "mkdirat"]
+FOR_A_SHELL = [
+    "access", "arch_prctl", "brk", "capget", "capset", "chdir", "clone", "clone3", "close", "close_range",
+    "dup", "dup2", "dup3", "execve", "execveat", "exit", "exit_group", "faccessat", "faccessat2", "fchdir",
+    "fchown", "fcntl", "fork", "fstat", "fstatfs", "futex", "getcwd", "getdents64", "getegid", "geteuid",
+    "getgid", "getpgid", "getpgrp", "getpid", "getppid", "getrandom", "getsid", "gettid", "gettimeofday",
+    "getuid", "ioctl", "kill", "lseek", "lstat", "mmap", "mprotect", "mremap", "munmap", "nanosleep",
+    "newfstatat", "open", "openat", "openat2", "pipe", "pipe2", "poll", "ppoll", "prctl", "pread64",
+    "prlimit64", "read", "readlink", "readlinkat", "recvmsg", "rseq", "rt_sigaction", "rt_sigprocmask",
+    "rt_sigreturn", "rt_sigsuspend", "sched_getaffinity", "sched_yield", "select", "sendmsg", "sendto",
+    "set_robust_list", "set_tid_address", "setgid", "setgroups", "setpgid", "setresgid", "setresuid",
+    "setsid", "setuid", "sigaltstack", "splice", "stat", "statfs", "statx", "sysinfo", "tgkill", "umask",
+    "uname", "unlink", "vfork", "wait4", "waitid", "write", "writev", "epoll_create1", "epoll_ctl",
+    "epoll_pwait", "epoll_wait", "eventfd2", "madvise", "memfd_create", "mount_setattr", "rt_sigtimedwait",
+    "setrlimit", "getrlimit", "time", "times", "keyctl",
+]  # fmt: skip
 OLD_RUNC_FLAGS = pytest.mark.old_runc_lacks("seccomp flags")
 
 
-def _profile(container: Container, *rules: dict[str, Any], default: str = "SCMP_ACT_ALLOW", **more: Any) -> Container:
+def _profile(
+    container: Container, *rules: dict[str, Any], default: str = "SCMP_ACT_ALLOW", **more: Any
+) -> Container:
     container.linux["seccomp"] = {
         "defaultAction": default,
         "architectures": [NATIVE],
@@ -49,7 +66,11 @@ def test_no_profile_no_filter(container: Container) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(None, "Operation not permitted"), (errno.ENOSYS, "Function not implemented"), (errno.EBUSY, "Device or resource busy")],
+    [
+        (None, "Operation not permitted"),
+        (errno.ENOSYS, "Function not implemented"),
+        (errno.EBUSY, "Device or resource busy"),
+    ],
 )
 def test_errno(container: Container, number: int | None, text: str) -> None:
     result = _profile(container, _errno_rule(MKDIR, number)).shell("mkdir /new").run()
@@ -86,7 +107,7 @@ def test_trace_without_tracer_is_enosys(container: Container) -> None:
 
 def test_default_errno_with_allow_list(container: Container) -> None:
     """Everything that a shell needs is allowed; mkdir is not among it."""
-    _profile(container, {"names": _names_for_a_shell(), "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO")
+    _profile(container, {"names": list(FOR_A_SHELL), "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO")
     result = container.shell("echo before; mkdir /new; echo after").run()
     assert result.stdout == "before\nafter\n"
     assert "Operation not permitted" in result.stderr
@@ -97,25 +118,11 @@ def test_default_errno_ret(container: Container) -> None:
     """podman uses 38, which makes libc fall back to older system calls."""
     _profile(
         container,
-        {"names": _names_for_a_shell(), "action": "SCMP_ACT_ALLOW"},
+        {"names": list(FOR_A_SHELL), "action": "SCMP_ACT_ALLOW"},
         default="SCMP_ACT_ERRNO",
         defaultErrnoRet=errno.EDOM,
     )
     assert "argument out of domain" in container.shell("mkdir /new").run().stderr.lower()
-
-
-def _names_for_a_shell() -> list[str]:
-    return (
-        "access arch_prctl brk capget capset chdir clone clone3 close close_range dup dup2 dup3 execve execveat exit "
-        "exit_group faccessat faccessat2 fchdir fchown fcntl fork fstat fstatfs futex getcwd getdents64 getegid geteuid "
-        "getgid getpgid getpgrp getpid getppid getrandom getsid gettid gettimeofday getuid ioctl kill lseek lstat "
-        "mmap mprotect mremap munmap nanosleep newfstatat open openat openat2 pipe pipe2 poll ppoll prctl pread64 "
-        "prlimit64 read readlink readlinkat recvmsg rseq rt_sigaction rt_sigprocmask rt_sigreturn rt_sigsuspend "
-        "sched_getaffinity sched_yield select sendmsg sendto set_robust_list set_tid_address setgid setgroups setpgid "
-        "setresgid setresuid setsid setuid sigaltstack splice stat statfs statx sysinfo tgkill umask uname unlink "
-        "vfork wait4 waitid write writev epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 madvise memfd_create "
-        "mount_setattr rt_sigtimedwait setrlimit getrlimit time times keyctl"
-    ).split()
 
 
 def test_rule_with_the_default_action_changes_nothing(container: Container) -> None:
@@ -166,7 +173,9 @@ def _mode_rule(number: int, *args: tuple[str, int, int]) -> list[dict[str, Any]]
         ("SCMP_CMP_MASKED_EQ", 0o111, 0o101, ["101", "705"], ["100", "111", "600"]),
     ],
 )
-def test_comparison(container: Container, op: str, value: int, two: int, denied: list[str], allowed: list[str]) -> None:
+def test_comparison(
+    container: Container, op: str, value: int, two: int, denied: list[str], allowed: list[str]
+) -> None:
     _profile(container, *_mode_rule(errno.EBUSY, (op, value, two)))
     container.bundle.file("file")
     script = "; ".join(f"chmod {mode} /file 2>/dev/null && echo {mode}" for mode in (*denied, *allowed))
@@ -199,7 +208,9 @@ def test_clone_rule_of_docker(container: Container) -> None:
     _profile(
         container,
         _errno_rule(
-            ["clone"], errno.EPERM, args=[{"index": 0, "op": "SCMP_CMP_MASKED_EQ", "value": 1 << 29, "valueTwo": 1 << 29}]
+            ["clone"],
+            errno.EPERM,
+            args=[{"index": 0, "op": "SCMP_CMP_MASKED_EQ", "value": 1 << 29, "valueTwo": 1 << 29}],
         ),
     )
     assert container.sh("(echo forked); ls / > /dev/null && echo ran") == "forked\nran"
@@ -265,7 +276,10 @@ def test_profile_that_forbids_what_the_runtime_itself_needs(container: Container
     """With noNewPrivileges the filter is loaded last, so setuid, capset and friends need not be allowed."""
     container.process["noNewPrivileges"] = True
     container.process["user"] = {"uid": 1000, "gid": 1000}
-    _profile(container, _errno_rule(["setuid", "setgid", "setgroups", "capset", "prctl", "mount", "chdir", "fchdir"]))
+    _profile(
+        container,
+        _errno_rule(["setuid", "setgid", "setgroups", "capset", "prctl", "mount", "chdir", "fchdir"]),
+    )
     assert container.sh("id -u") == "1000"
 
 
@@ -310,7 +324,7 @@ def test_profiles_that_differ_only_in_errno_ret(make_container: Any) -> None:
 
 def test_profile_of_docker(container: Container) -> None:
     """Many names, conditional rules, several architectures: 300 names and no noticeable delay."""
-    names = [f"no_such_call_{number}" for number in range(300)] + _names_for_a_shell()
+    names = [f"no_such_call_{number}" for number in range(300)] + FOR_A_SHELL
     _profile(container, {"names": names, "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO")
     began = time.monotonic()
     assert container.sh("echo fine") == "fine"
@@ -337,7 +351,7 @@ def test_syscall_newer_than_the_profile_is_enosys(container: Container) -> None:
     """
     if os.uname().machine != "x86_64":
         pytest.skip("the numbers are those of x86_64")
-    names = [*_names_for_a_shell(), "getresuid", "getresgid", "mincore", "shmat", "pselect6", "ppoll", "gettid"]
+    names = [*FOR_A_SHELL, "getresuid", "getresgid", "mincore", "shmat", "pselect6", "ppoll", "gettid"]
     _profile(container, {"names": names, "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO")
     for name in ("usr", "lib", "lib64", "etc"):
         if os.path.isdir(f"/{name}"):
@@ -369,7 +383,9 @@ def test_syscall_newer_than_the_profile_is_enosys(container: Container) -> None:
             ["SCMP_CMP_NONSENSE"],
         ),
         pytest.param(
-            {"flags": ["SECCOMP_FILTER_FLAG_NONSENSE"]}, ["SECCOMP_FILTER_FLAG_NONSENSE"], marks=OLD_RUNC_FLAGS
+            {"flags": ["SECCOMP_FILTER_FLAG_NONSENSE"]},
+            ["SECCOMP_FILTER_FLAG_NONSENSE"],
+            marks=OLD_RUNC_FLAGS,
         ),
         ({"defaultAction": "SCMP_ACT_NOTIFY"}, ["SCMP_ACT_NOTIFY"]),
         pytest.param(
@@ -394,7 +410,11 @@ def test_bad_profile_is_refused(container: Container, change: dict[str, Any], wo
         ({"names": [], "action": "SCMP_ACT_ERRNO"}, "linux.seccomp.syscalls[0].names"),
         ({"names": ["mkdir"]}, "linux.seccomp.syscalls[0].action"),
         (
-            {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]},
+            {
+                "names": ["mkdir"],
+                "action": "SCMP_ACT_ERRNO",
+                "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}],
+            },
             "linux.seccomp.syscalls[0].args[0].index",
         ),
         (
@@ -410,7 +430,9 @@ def test_bad_rules_are_named(container: Container, rule: dict[str, Any], word: s
 # ---- notification ----------------------------------------------------------------------------------------------------
 
 
-def _notify(container: Container, path: str, metadata: str | None = None, names: list[str] | None = None) -> Container:
+def _notify(
+    container: Container, path: str, metadata: str | None = None, names: list[str] | None = None
+) -> Container:
     more = {"listenerPath": path}
     if metadata is not None:
         more["listenerMetadata"] = metadata

@@ -141,7 +141,9 @@ def test_resize(container: Container, tty: tuple[int, int]) -> None:
 def test_terminal_belongs_to_the_user(container: Container, tty: tuple[int, int]) -> None:
     master, slave = tty
     container.process["user"] = {"uid": 1000, "gid": 1000}
-    process = _foreground(container.shell("stat -L -c owner-%u /dev/pts/0; echo again > /dev/console; echo done"), slave)
+    process = _foreground(
+        container.shell("stat -L -c owner-%u /dev/pts/0; echo again > /dev/console; echo done"), slave
+    )
     shown = ptys.read_until(master, "done")
     process.wait()
     assert "owner-1000" in shown and "again" in shown
@@ -262,7 +264,9 @@ def test_exec_tty(container: Container, tty: tuple[int, int], flag: str) -> None
 def test_exec_tty_exit_code_and_input(container: Container, tty: tuple[int, int]) -> None:
     master, slave = tty
     container.sleeping()
-    process = _foreground(container, slave, "exec", "-t", container.id, "sh", "-c", "echo ready; read n; exit $n")
+    process = _foreground(
+        container, slave, "exec", "-t", container.id, "sh", "-c", "echo ready; read n; exit $n"
+    )
     ptys.read_until(master, "ready")
     ptys.write(master, "23\n")
     assert process.wait().returncode == 23

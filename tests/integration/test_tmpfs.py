@@ -57,7 +57,9 @@ def test_read_only_dev_still_gets_its_devices(container: Container) -> None:
 
 def test_run_style_mount(container: Container) -> None:
     """What `docker run --tmpfs /run` asks for."""
-    container.mount("/run", "tmpfs", "tmpfs", "nosuid", "nodev", "noexec", "size=65536k", "mode=755", "rprivate")
+    container.mount(
+        "/run", "tmpfs", "tmpfs", "nosuid", "nodev", "noexec", "size=65536k", "mode=755", "rprivate"
+    )
     container.sleeping()
     assert {"nosuid", "nodev", "noexec"} <= proc.mount_at(proc.mountinfo(container.pid), "/run").options
 
@@ -70,7 +72,9 @@ def test_tmpcopyup_copies_the_tree(container: Container) -> None:
     container.bundle.file("data/deep/er/file", "deeper", 0o600)
     container.bundle.symlink("data/link", "file")
     container.mount("/data", "tmpfs", "tmpfs", "tmpcopyup")
-    script = "cat /data/file /data/deep/er/file; readlink /data/link; stat -c %a /data/file /data/deep/er/file"
+    script = (
+        "cat /data/file /data/deep/er/file; readlink /data/link; stat -c %a /data/file /data/deep/er/file"
+    )
     assert container.sh(script) == "contentdeeperfile\n640\n600"
 
 

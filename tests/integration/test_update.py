@@ -77,7 +77,10 @@ def test_memory_shrinks_and_grows(running: Container) -> None:
 def test_memory_unlimited_makes_swap_unlimited(running: Container) -> None:
     _update(running, "--memory", "-1").ok()
     assert _memory(running) in ("max", "9223372036854771712")
-    assert _value(running, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max") in ("max", "9223372036854771712")
+    assert _value(running, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max") in (
+        "max",
+        "9223372036854771712",
+    )
 
 
 @pytest.mark.needs_controller("memory")
@@ -90,7 +93,9 @@ def test_memory_reservation(running: Container) -> None:
 @pytest.mark.needs_controller("cpu")
 def test_cpu_shares(running: Container) -> None:
     _update(running, "--cpu-share", "1024").ok()
-    assert _value(running, "cpu", "cpu.shares", "cpu.weight") == ("1024" if "cpu" in cgroup.v1_controllers() else "100")
+    assert _value(running, "cpu", "cpu.shares", "cpu.weight") == (
+        "1024" if "cpu" in cgroup.v1_controllers() else "100"
+    )
 
 
 @pytest.mark.needs_controller("cpu")

@@ -23,7 +23,9 @@ def _map(container: Container, *ranges: tuple[int, int, int]) -> Container:
 
 
 def _id_map(pid: int | str, name: str = "uid_map") -> list[list[int]]:
-    return [[int(word) for word in line.split()] for line in Path(f"/proc/{pid}/{name}").read_text().splitlines()]
+    return [
+        [int(word) for word in line.split()] for line in Path(f"/proc/{pid}/{name}").read_text().splitlines()
+    ]
 
 
 # ---- mappings by root ------------------------------------------------------------------------------------------
@@ -299,7 +301,10 @@ def test_rootless_with_subordinate_ids(rootless: Container, directory: str) -> N
     options = unprivileged.with_subordinate_ids(rootless, directory)
     rootless.args("sleep", "1000").create(**options)
     assert _id_map(rootless.pid) == [[0, unprivileged.UID, 1], [1, unprivileged.SUBORDINATE, 65536]]
-    assert _id_map(rootless.pid, "gid_map") == [[0, unprivileged.UID, 1], [1, unprivileged.SUBORDINATE, 65536]]
+    assert _id_map(rootless.pid, "gid_map") == [
+        [0, unprivileged.UID, 1],
+        [1, unprivileged.SUBORDINATE, 65536],
+    ]
     assert Path(f"/proc/{rootless.pid}/setgroups").read_text() == "allow\n"
     rootless.delete("--force")
 

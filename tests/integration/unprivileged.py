@@ -23,7 +23,12 @@ def prepare(container: Container, directory: str) -> Container:
     give(container.bundle, directory)
     container.without_namespace("network").namespace("user").without_mount("/sys")
     container.config["mounts"].append(
-        {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "nosuid", "noexec", "ro"]}
+        {
+            "destination": "/sys",
+            "type": "none",
+            "source": "/sys",
+            "options": ["rbind", "nosuid", "noexec", "ro"],
+        }
     )
     for mount in container.config["mounts"]:
         mount["options"] = [word for word in mount["options"] if word != "gid=5"]

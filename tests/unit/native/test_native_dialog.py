@@ -35,11 +35,14 @@ def test_any_other_answer_is_a_failure() -> None:
         assert init.wait() == 1
 
 
-def test_init_ends_when_planc_is_gone() -> None:
-    with Init([("sync", {}), *shell("exit 7")]) as init:
+def test_init_ends_when_planc_is_gone(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    touch = ("hook", {"path": "/usr/bin/touch", "argv": ["touch", str(marker)]})
+    with Init([("sync", {}), touch]) as init:
         init.expect(native.MSG_SYNC)
         init.socket.close()
         assert init.wait() == 1
+    assert not marker.exists()
 
 
 def test_no_message_after_planc_is_gone(tmp_path: Path) -> None:

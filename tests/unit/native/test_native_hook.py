@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -76,6 +78,26 @@ def test_no_descriptor_but_the_standard_ones() -> None:
         os.close(directory)
     links = [line.split()[8:] for line in failed.text.splitlines() if " -> " in line]
     assert [number for number, _, to in links if not to.endswith("/fd")] == ["0", "1", "2"]
+
+
+KEEP = f"""if True:
+    import os, sys
+    sys.path[:0] = {sys.path!r}
+    from init_harness import failure
+    zero = os.open("/dev/zero", os.O_RDONLY)
+    for number in (3, 4):
+        os.dup2(zero, number)
+        os.set_inheritable(number, True)
+    arguments = ["ls", "-l", "/proc/self/fd", "/nope"]
+    print(failure([("hook", {{"path": "/bin/ls", "argv": arguments}})], keep_fds=2).text)
+"""
+
+
+def test_descriptors_to_keep_are_the_payloads_not_a_hooks() -> None:
+    args = [sys.executable, "-c", KEEP]
+    done = subprocess.run(args, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "exit status" in done.stdout
+    assert "/dev/zero" not in done.stdout
 
 
 def test_signals_are_as_a_program_expects_them(tmp_path: Path) -> None:

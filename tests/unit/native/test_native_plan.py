@@ -127,7 +127,7 @@ def test_argument_out_of_bounds(code: str, args: dict[str, object], text: str) -
     assert failure([(code, args)]).text == f"malformed plan: {text}"
 
 
-@pytest.mark.parametrize("count", [1 << 60, 1 << 61, SLOT_NONE, 1000])
+@pytest.mark.parametrize("count", [1 << 60, 1 << 61, SLOT_NONE, 1000, 10])
 @pytest.mark.parametrize(
     ("code", "field"), [("environment", "env"), ("setgroups", "gids"), ("seccomp", "filter")]
 )

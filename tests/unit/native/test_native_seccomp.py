@@ -120,6 +120,18 @@ def test_no_helper_is_left_behind(flags: int) -> None:
             os.close(message.fd)
 
 
+def test_the_agents_descriptor_is_the_only_one() -> None:
+    """Were it open in init as well, system calls would wait for an agent that has died."""
+    bpf = program(seccomp.ALLOW, [(seccomp.NOTIFY, "mkdir")])
+    with Init([NNP, ("seccomp", {"filter": bpf, "flags": NEW_LISTENER}), ("sync", {})]) as init:
+        message = init.expect(native.MSG_SECCOMP_FD)
+        init.proceed()
+        init.expect(native.MSG_SYNC)
+        held = [os.readlink(f"/proc/{init.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{init.pid}/fd")]
+        assert "anon_inode:seccomp notify" not in held
+        os.close(message.fd)
+
+
 def test_planc_gone_while_init_waits_for_its_answer() -> None:
     bpf = program(seccomp.ALLOW, [(seccomp.NOTIFY, "mkdir")])
     with Init([NNP, ("seccomp", {"filter": bpf, "flags": NEW_LISTENER}), *shell("exit 7")]) as init:
