@@ -38,7 +38,8 @@ def make(build_dir: Path, kind: str, program: str, owner: str) -> Path:
     (bundle / "hosts").write_text("127.0.0.1 localhost bench\n")
     args = PROGRAMS[program]
     config = (
-        configs.docker(args, str(rootfs), str(bundle), f"bench-{owner}") if kind == "docker"
+        configs.docker(args, str(rootfs), str(bundle), f"bench-{owner}")
+        if kind == "docker"
         else configs.spec_default(args, str(rootfs))
     )
     (bundle / "config.json").write_text(json.dumps(config))

@@ -59,23 +59,32 @@ def docker(args: list[str], rootfs: str, bundle: str, name: str) -> Config:
     config["process"]["oomScoreAdj"] = 0
     config["hostname"] = name
     config["mounts"] += [
-        {"destination": f"/etc/{file}", "type": "bind", "source": f"{bundle}/{file}",
-         "options": ["rbind", "rprivate"]}
+        {
+            "destination": f"/etc/{file}",
+            "type": "bind",
+            "source": f"{bundle}/{file}",
+            "options": ["rbind", "rprivate"],
+        }
         for file in ("resolv.conf", "hostname", "hosts")
     ]
     linux = config["linux"]
     linux["cgroupsPath"] = f"/{name}"
     linux["sysctl"] = {
-        "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647",
+        "net.ipv4.ip_unprivileged_port_start": "0",
+        "net.ipv4.ping_group_range": "0 2147483647",
     }
     linux["resources"] = {
         "devices": [
             {"allow": False, "access": "rwm"},
-            *({"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
-              for major, minor in ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1))),
+            *(
+                {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+                for major, minor in ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1))
+            ),
             {"allow": False, "type": "c", "major": 10, "minor": 229, "access": "rwm"},
         ],
-        "memory": {"disableOOMKiller": False}, "cpu": {"shares": 0}, "blockIO": {"weight": 0},
+        "memory": {"disableOOMKiller": False},
+        "cpu": {"shares": 0},
+        "blockIO": {"weight": 0},
     }
     linux["seccomp"] = docker_seccomp()
     return config
@@ -86,14 +95,20 @@ def docker_seccomp() -> Config:
     allowed = sorted(_known_syscalls() - set(_BLOCKED_SYSCALLS.split()))
     rules: list[Config] = [{"names": allowed, "action": "SCMP_ACT_ALLOW"}]
     rules += [
-        {"names": ["personality"], "action": "SCMP_ACT_ALLOW",
-         "args": [{"index": 0, "value": value, "op": "SCMP_CMP_EQ"}]}
+        {
+            "names": ["personality"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": value, "op": "SCMP_CMP_EQ"}],
+        }
         for value in _PERSONALITIES
     ]
     rules += [
         {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW"},
-        {"names": ["clone"], "action": "SCMP_ACT_ALLOW",
-         "args": [{"index": 0, "value": _CLONE_NAMESPACES, "op": "SCMP_CMP_MASKED_EQ"}]},
+        {
+            "names": ["clone"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": _CLONE_NAMESPACES, "op": "SCMP_CMP_MASKED_EQ"}],
+        },
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
     ]
     return {
@@ -119,8 +134,12 @@ def _common(args: list[str], rootfs: str, capabilities: list[str]) -> Config:
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "terminal": False, "user": {"uid": 0, "gid": 0}, "args": args, "env": [_PATH, "TERM=xterm"],
-            "cwd": "/", "capabilities": {name: list(capabilities) for name in sets},
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0},
+            "args": args,
+            "env": [_PATH, "TERM=xterm"],
+            "cwd": "/",
+            "capabilities": {name: list(capabilities) for name in sets},
         },
         "root": {"path": rootfs},
         "mounts": _mounts(),

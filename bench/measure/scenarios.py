@@ -70,9 +70,22 @@ class Bench:
     def _hyperfine(self, command: list[str], runs: int) -> list[float]:
         with tempfile.NamedTemporaryFile(dir=self._dir, suffix=".json") as report:
             result = subprocess.run(
-                ["hyperfine", "-N", "--style", "none", "--warmup", str(_WARMUP), "--runs", str(runs),
-                 "--export-json", report.name, shlex.join(command)],
-                capture_output=True, text=True, check=False,
+                [
+                    "hyperfine",
+                    "-N",
+                    "--style",
+                    "none",
+                    "--warmup",
+                    str(_WARMUP),
+                    "--runs",
+                    str(runs),
+                    "--export-json",
+                    report.name,
+                    shlex.join(command),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if result.returncode != 0:
                 raise RuntimeError(f"{shlex.join(command)}: {result.stderr.strip()}")

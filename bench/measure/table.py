@@ -11,8 +11,10 @@ BASE = "runc"
 def summary(results: Results) -> dict[str, dict[str, dict[str, float]]]:
     """Return by config, scenario and runtime the median, for the JSON file."""
     return {
-        kind: {scenario: {name: median(samples) for name, samples in measured.items()}
-               for scenario, measured in scenarios.items()}
+        kind: {
+            scenario: {name: median(samples) for name, samples in measured.items()}
+            for scenario, measured in scenarios.items()
+        }
         for kind, scenarios in results.items()
     }
 

@@ -51,8 +51,14 @@ class Container:
         """
         with tempfile.TemporaryFile("w+") as out:
             result = subprocess.run(
-                [*self.argv(verb, *words), *after], cwd=self.bundle, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.STDOUT, timeout=60, check=False, **self._identity(),
+                [*self.argv(verb, *words), *after],
+                cwd=self.bundle,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                timeout=60,
+                check=False,
+                **self._identity(),
             )
             out.seek(0)
             text = out.read()
@@ -216,8 +222,15 @@ def test_limits(make: Callable[[str], Container]) -> None:
     container = make("limits")
     output = container.bundle / "output"
     with output.open("w") as out:
-        subprocess.run(container.argv("create"), cwd=container.bundle, stdin=subprocess.DEVNULL, stdout=out,
-                       stderr=out, timeout=60, check=True)
+        subprocess.run(
+            container.argv("create"),
+            cwd=container.bundle,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            timeout=60,
+            check=True,
+        )
     pid = container.pid()
     assert cgroup_value(pid, "memory", "memory.limit_in_bytes", "memory.max") == str(32 << 20)
     assert cgroup_value(pid, "pids", "pids.max", "pids.max") == "16"
@@ -293,7 +306,12 @@ def test_hooks(make: Callable[[str], Container]) -> None:
     container.call("delete")
     ran = log.read_text().split()
     assert [name for name in ran if name != "poststart"] == [
-        "prestart", "createRuntime", "createContainer", "startContainer", "process", "poststop",
+        "prestart",
+        "createRuntime",
+        "createContainer",
+        "startContainer",
+        "process",
+        "poststop",
     ]
     assert ran.count("poststart") == 1
 
@@ -302,8 +320,15 @@ def test_seccomp(make: Callable[[str], Container]) -> None:
     container = make("seccomp")
     output = container.bundle / "output"
     with output.open("w") as out:
-        subprocess.run(container.argv("run", "--detach"), cwd=container.bundle, stdin=subprocess.DEVNULL,
-                       stdout=out, stderr=out, timeout=60, check=True)
+        subprocess.run(
+            container.argv("run", "--detach"),
+            cwd=container.bundle,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            timeout=60,
+            check=True,
+        )
     wait_until(lambda: "sethostname" in output.read_text(), "the last line of try.sh")
     assert status_of(container.pid())["Seccomp"] == "2"
     assert output.read_text().splitlines() == [

@@ -101,6 +101,11 @@ def test_missing_directory(box: Docker) -> None:
     assert "no such file or directory" in (result.err + result.out).lower()
 
 
+def test_directory_that_is_a_file(box: Docker) -> None:
+    result = box("exec", "-w", "/etc/passwd", "box", "pwd", code=126)
+    assert "not a directory" in (result.err + result.out).lower()
+
+
 def test_it_joins_every_namespace_and_cgroup(box: Docker) -> None:
     box("exec", "-d", "box", "sleep", "4716")
     machine = box.machine

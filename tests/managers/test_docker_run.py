@@ -62,15 +62,11 @@ def test_command_that_cannot_run(docker: Docker, command: str, code: int, text: 
 
 
 def test_command_of_unknown_format(docker: Docker) -> None:
+    """A runtime may notice at create, which Docker turns into 125, or as runc after start, with 1 or 255."""
     result = docker(*RUN, IMAGE, "/bin/badformat", code=None)
-    assert result.code in (126, 127, 255, 1)
+    assert result.code in (1, 125, 126, 255)
     assert "exec format error" in result.err.lower()
-
-
-def test_working_directory_that_is_a_file(docker: Docker) -> None:
-    result = docker(*RUN, "-w", "/etc/passwd", IMAGE, "true", code=None)
-    assert result.code in (125, 126, 127)
-    assert "not a directory" in result.err.lower()
+    assert "/bin/badformat" in result.err
 
 
 def test_terminal(docker: Docker) -> None:

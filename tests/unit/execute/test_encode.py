@@ -41,9 +41,7 @@ class Decoded:
         if not fields:
             assert values == (0,), "a structure of C has at least one member"
             return {}
-        return {
-            field: self.value(kind, value) for (field, kind), value in zip(fields, values, strict=True)
-        }
+        return {field: self.value(kind, value) for (field, kind), value in zip(fields, values, strict=True)}
 
     def value(self, kind: str, word: int) -> Any:
         if kind == "u64":

@@ -49,7 +49,9 @@ def test_state_is_the_whole_of_standard_input(tmp_path: Path) -> None:
 
 def test_arguments_are_given_as_they_are(tmp_path: Path) -> None:
     """args[0] is the name of the program, and not its path."""
-    script = "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[1:]) + open('/proc/self/cmdline').read())"
+    script = (
+        "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[1:]) + open('/proc/self/cmdline').read())"
+    )
     out = str(tmp_path / "out")
     run_hook("x hook", sys.executable, ["a name", "-c", script, out, "", "a b"], None, 0, STATE, "")
     text = (tmp_path / "out").read_text()
@@ -62,7 +64,9 @@ def test_without_args_the_path_is_the_only_one() -> None:
 
 def test_env_is_exactly_that_of_the_config(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    shell('tr "\\0" "\\n" < /proc/self/environ > "$1"', str(out), env=["PATH=/usr/bin:/bin", "A=b=c", "EMPTY="])
+    shell(
+        'tr "\\0" "\\n" < /proc/self/environ > "$1"', str(out), env=["PATH=/usr/bin:/bin", "A=b=c", "EMPTY="]
+    )
     assert sorted(out.read_text().split("\n")) == ["", "A=b=c", "EMPTY=", "PATH=/usr/bin:/bin"]
     shell('/usr/bin/tr "\\0" "\\n" < /proc/self/environ > "$1"', str(out), env=[])
     assert out.read_text() == ""

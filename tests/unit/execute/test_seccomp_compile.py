@@ -158,7 +158,9 @@ def test_other_architectures_only_when_they_are_named() -> None:
 
 
 def test_an_architecture_that_these_bindings_do_not_know_is_passed_over() -> None:
-    program = compiled("SCMP_ACT_ERRNO", rule("read"), architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_LOONGARCH64"])
+    program = compiled(
+        "SCMP_ACT_ERRNO", rule("read"), architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_LOONGARCH64"]
+    )
     assert program.run(number("read")) == bpf.ALLOW
 
 
@@ -243,7 +245,9 @@ def test_prologue(ordinary: int, x32: int, call: int, is_x32: bool) -> None:
 
 
 def test_names_that_libseccomp_does_not_know_are_passed_over() -> None:
-    program = compiled("SCMP_ACT_ERRNO", rule("read", "no_such_call"), rule("nor_this", action="SCMP_ACT_KILL"))
+    program = compiled(
+        "SCMP_ACT_ERRNO", rule("read", "no_such_call"), rule("nor_this", action="SCMP_ACT_KILL")
+    )
     assert program.run(number("read")) == bpf.ALLOW
 
 
@@ -255,7 +259,9 @@ def test_what_libseccomp_refuses_is_an_error_with_its_place() -> None:
 
 def test_missing_bindings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "seccomp", None)
-    with pytest.raises(PlanError, match="^linux.seccomp: the Python bindings of libseccomp are not installed; "):
+    with pytest.raises(
+        PlanError, match="^linux.seccomp: the Python bindings of libseccomp are not installed; "
+    ):
         seccomp_compile.import_bindings()
 
 

@@ -49,4 +49,6 @@ def test_names_survive(data: bytes) -> None:
 
 
 def test_environment() -> None:
-    assert posix.environ == dict(os.environ) or set(os.environ) - set(posix.environ) <= {"PYTEST_CURRENT_TEST"}
+    assert posix.environ == dict(os.environ) or set(os.environ) - set(posix.environ) <= {
+        "PYTEST_CURRENT_TEST"
+    }

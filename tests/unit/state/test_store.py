@@ -47,7 +47,9 @@ def test_one_of_two_reserves_wins(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1
-    assert set(lost) == {"container with given ID already exists: 'c1'; delete it first, or choose another id"}
+    assert set(lost) == {
+        "container with given ID already exists: 'c1'; delete it first, or choose another id"
+    }
     won[0].close()
 
 
@@ -81,7 +83,9 @@ def test_unknown_container(tmp_path: Path) -> None:
 
 def test_unfinished_container(tmp_path: Path) -> None:
     store.reserve(str(tmp_path), "half").close()
-    with pytest.raises(StateError, match="container does not exist: 'half' was never finished; remove what is left"):
+    with pytest.raises(
+        StateError, match="container does not exist: 'half' was never finished; remove what is left"
+    ):
         store.load(str(tmp_path), "half")
 
 
