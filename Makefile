@@ -20,7 +20,7 @@ demo: dependencies stage ## build planc and run a first container from bundles/s
 	@echo '# ...'; echo '# and the container itself:'
 	tools/demo $(PLANC)
 
-test: dependencies test-dependencies stage ## install what the tests need and run them all
+test: dependencies test-dependencies develop stage ## install what the tests need and run them all
 	$(MAKE) lint unit
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) as-root; else \
 		echo 'the other tests make real containers and need root: run make test as root'; fi
@@ -57,10 +57,10 @@ lint: ## formatters, types, warnings
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-unit: ## tests that need no root
+unit: develop ## tests that need no root
 	$(PYTEST) tests/unit tests/house conformance/test_harness.py
 
-native cgroups front integration managers bundles: stage ## one layer of the tests that need root
+native cgroups front integration managers bundles: develop stage ## one layer of the tests that need root
 	$(PYTEST) tests/$@
 
 conformance: stage ## the OCI runtime-tools suite against planc, runc and crun

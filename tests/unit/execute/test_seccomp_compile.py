@@ -78,7 +78,7 @@ def test_every_action(action: str, answer: int) -> None:
     assert program.run(number("mount")) == answer
     assert program.run(number("read")) == bpf.ALLOW
     if action != "SCMP_ACT_NOTIFY":
-        assert compiled(action, rule("read")).run(number("mount")) == answer
+        assert compiled(action, rule("openat2")).run(number("mount")) == answer
 
 
 @pytest.mark.parametrize(("given", "told"), [(None, errno.EPERM), (0, 0), (13, 13)])
@@ -87,7 +87,7 @@ def test_errno_of_a_rule_and_of_the_default(given: int | None, told: int) -> Non
     program = compiled("SCMP_ACT_ALLOW", rule("mount", action="SCMP_ACT_ERRNO", **member))
     assert program.run(number("mount")) == bpf.ERRNO | told
     default = {} if given is None else {"defaultErrnoRet": given}
-    assert compiled("SCMP_ACT_ERRNO", rule("read"), **default).run(number("mount")) == bpf.ERRNO | told
+    assert compiled("SCMP_ACT_ERRNO", rule("openat2"), **default).run(number("mount")) == bpf.ERRNO | told
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,8 @@ def test_two_arguments_must_both_match_two_comparisons_of_one_either() -> None:
 def test_other_architectures_only_when_they_are_named() -> None:
     alone = compiled("SCMP_ACT_ERRNO", rule("read"))
     assert alone.run(number("read", "X86"), arch=bpf.I386) == bpf.KILL_THREAD
-    both = compiled(
-        "SCMP_ACT_ERRNO", rule("read"), architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
-    )
+    architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+    both = compiled("SCMP_ACT_ERRNO", rule("read", "openat2"), architectures=architectures)
     assert both.run(number("read", "X86"), arch=bpf.I386) == bpf.ALLOW
     assert both.run(number("write", "X86"), arch=bpf.I386) == EPERM
     assert both.run(number("read"), arch=bpf.X86_64) == bpf.ALLOW
