@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 def write_pid_file(path: str, pid: int) -> None:
     """The pid in decimal, nothing else; the file appears whole, by rename. Raises KernelError."""
     directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}")
+    temporary = os.path.join(directory, f".{name}.{os.getpid()}")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
@@ -20,4 +20,8 @@ def write_pid_file(path: str, pid: int) -> None:
             os.close(fd)
         os.rename(temporary, path)
     except OSError as err:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
         raise KernelError(f"write the pid file {path}", err.errno or 0) from None

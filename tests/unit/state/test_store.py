@@ -21,6 +21,7 @@ def new_record(container_id: str = "c1") -> Record:
 
 def test_record_survives_the_file(tmp_path: Path) -> None:
     record = new_record()
+    record.creating = False
     record.pid, record.start_time, record.annotations = 7, 8, {"ключ": 'a "b"'}
     with store.reserve(str(tmp_path / "root"), "c1") as directory:
         directory.save(record)
