@@ -19,7 +19,7 @@ static const char *meaning(int error)
     case ENOENT: return "no such file or directory";
     case EACCES: return "permission denied";
     case EPERM: return "operation not permitted";
-    case EISDIR: return "is a directory";
+    case EISDIR: return "is a directory: permission denied"; /* the words engines make exit code 126 of */
     case ENOTDIR: return "not a directory";
     case ELOOP: return "too many levels of symbolic links";
     case ENAMETOOLONG: return "file name too long";

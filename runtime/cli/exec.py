@@ -31,6 +31,8 @@ def run(context: Context) -> int:
     options = context.options
     pid_file = absolute(options["pid_file"])
     process_file = absolute(options["process"])
+    if not process_file and not options["command"]:
+        raise UsageError("exec needs a command to run", hint="give one after the id, or --process FILE")
     directory, record = store.load(context.root, options["id"])
     with directory:
         check_status(directory, record, options["ignore_paused"])
@@ -89,7 +91,7 @@ def plan_exec(context: Context, record: Record, spec: Spec, process: Process, re
     request.keep_fds, _ = passed_on(context.options["preserve_fds"])
     options = ExecOptions(keep_fds=request.keep_fds, pidfd_socket=request.pidfd_socket)
     target = ExecTarget(id=record.id, spec=spec, cgroups=request.cgroups, rootless=record.rootless)
-    plan = compile_exec(process, target, read_host(), options)
+    plan = compile_exec(process, target, read_host(huge_pages=False, cgroups=False), options)
     if context.debug:
         from runtime.plan.explain import explain_lines
 

@@ -46,7 +46,7 @@ def prepare(context: Context, detached: bool) -> Prepared:
     keep_fds, listen_fds = passed_on(options["preserve_fds"])
     bundle = load_bundle(options["bundle"] or ".", os.geteuid() != 0)
     os.chdir(bundle.path)
-    host = read_host(namespace_paths(bundle.spec))
+    host = read_host(namespace_paths(bundle.spec), limits_huge_pages(bundle.spec))
     rootless = context.rootless if context.rootless is not None else host.euid != 0 or host.user_namespace
     check_terminal(bool(bundle.spec.process and bundle.spec.process.terminal), console_socket, detached)
 
@@ -90,6 +90,12 @@ def namespace_paths(spec: Spec) -> list[str]:
     """The namespace files that the config names."""
     namespaces = (spec.linux and spec.linux.namespaces) or ()
     return [namespace.path for namespace in namespaces if namespace.path]
+
+
+def limits_huge_pages(spec: Spec) -> bool:
+    """Whether the config has limits whose page sizes the host must know."""
+    resources = spec.linux and spec.linux.resources
+    return bool(resources and resources.hugepage_limits)
 
 
 def refuse_systemd(context: Context) -> None:

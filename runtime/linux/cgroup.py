@@ -10,9 +10,11 @@ from runtime.linux.host import CgroupLayout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    #: mountpoint as a path of this process -> (root of the mount inside its hierarchy, file system
-    #: type, super options)
+    #: mountpoint as a path of this process, root of the mount inside its hierarchy, file system type,
+    #: super options
     CgroupMount = tuple[str, str, str, str]
+
+USUAL = "/sys/fs/cgroup"
 
 
 def read_layout() -> CgroupLayout:
@@ -21,13 +23,29 @@ def read_layout() -> CgroupLayout:
     Own paths are relative to the mountpoints: mountpoint + own path is a directory, also where a
     mount shows only a part of its hierarchy.  With nothing mounted ``v1`` is () and ``unified`` "".
     """
-    layout = parse_layout(_read("/proc/self/mountinfo"), _read("/proc/self/cgroup"))
+    membership = _read("/proc/self/cgroup")
+    layout = usual_v2(membership) or parse_layout(_read("/proc/self/mountinfo"), membership)
     if layout.unified:
         try:
             layout.controllers = tuple(_read(f"{layout.unified}/cgroup.controllers").split())
         except OSError:
             pass
     return layout
+
+
+def usual_v2(membership: str, mountpoint: str = USUAL) -> CgroupLayout | None:
+    """The layout of most hosts, cgroup2 in its usual place and no v1, without the list of all mounts.
+
+    That list may be long: a host of many containers has hundreds. None for any other layout, also
+    where the mount shows only a part of the hierarchy; ``controllers`` stays empty.
+    """
+    paths = parse_membership(membership)
+    own = paths.get((), "")
+    if len(paths) != 1 or not os.path.exists(f"{mountpoint}/cgroup.controllers"):
+        return None
+    if not own or not os.path.exists(f"{mountpoint}{own.rstrip('/')}/cgroup.procs"):
+        return None
+    return CgroupLayout("v2", (), mountpoint, own)
 
 
 def parse_layout(mountinfo: str, membership: str) -> CgroupLayout:
@@ -97,7 +115,7 @@ def _visible_mounts(mountinfo: str) -> list[CgroupMount]:
     top = _top_mount(parents)
     seen = [mount for ident, mount in found if _walk(mount[0], top, children) == ident]
     seen = [(_unescape(mount[0]), _unescape(mount[1]), mount[2], mount[3]) for mount in seen]
-    seen.sort(key=lambda mount: not mount[0].startswith("/sys/fs/cgroup"))
+    seen.sort(key=lambda mount: not mount[0].startswith(USUAL))
     return seen
 
 

@@ -49,6 +49,7 @@ class Host:
 
     ``capabilities``: effective set as a bit mask. ``user_namespace``: the caller is not in the
     initial user namespace. ``uid_map``, ``gid_map``: of the caller, (inside, outside, size).
+    ``page_sizes``: of huge pages, as config.json names them, where they were asked about.
     ``last_capability``: /proc/sys/kernel/cap_last_cap. ``kcore``: there is a /proc/kcore.
     ``setgroups``: setgroups(2) is not denied in the caller's user namespace.
     ``selinux``: the kernel has SELinux switched on.
@@ -57,8 +58,7 @@ class Host:
 
     __slots__ = (
         "euid", "egid", "capabilities", "user_namespace", "uid_map", "gid_map",
-        "cgroup", "kernel", "last_capability", "kcore", "page_sizes", "setgroups", "selinux",
-        "own_namespaces",
+        "cgroup", "last_capability", "kcore", "page_sizes", "setgroups", "selinux", "own_namespaces",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +70,6 @@ class Host:
         uid_map: tuple[tuple[int, int, int], ...] = WHOLE_MAP,
         gid_map: tuple[tuple[int, int, int], ...] = WHOLE_MAP,
         cgroup: CgroupLayout | None = None,
-        kernel: tuple[int, int] = (5, 14),
         last_capability: int = 40,
         kcore: bool = True,
         page_sizes: tuple[str, ...] = ("2MB",),
@@ -85,7 +84,6 @@ class Host:
         self.uid_map = uid_map
         self.gid_map = gid_map
         self.cgroup = cgroup or CgroupLayout()
-        self.kernel = kernel
         self.last_capability = last_capability
         self.kcore = kcore
         self.page_sizes = page_sizes
@@ -98,14 +96,18 @@ class Host:
         return bool(self.capabilities >> number & 1)
 
 
-def read_host(namespace_paths: Iterable[str] = ()) -> Host:
+def read_host(namespace_paths: Iterable[str] = (), huge_pages: bool = True, cgroups: bool = True) -> Host:
     """The host as this process sees it; nothing is changed, nothing but /proc and /sys is read.
 
-    `namespace_paths`: the namespace files that a config names, for ``own_namespaces``. Raises OSError
-    when /proc is not there.
+    `namespace_paths`: the namespace files that a config names, for ``own_namespaces``. Whoever does not
+    need ``page_sizes`` or ``cgroup`` says so, and gets none: reading takes time. Raises OSError when
+    /proc is not there.
     """
-    from runtime.linux.cgroup import read_layout
+    layout = None
+    if cgroups:
+        from runtime.linux.cgroup import read_layout
 
+        layout = read_layout()
     uid_map, gid_map = _read_map("/proc/self/uid_map"), _read_map("/proc/self/gid_map")
     in_user_namespace = uid_map != WHOLE_MAP
     return Host(
@@ -115,26 +117,14 @@ def read_host(namespace_paths: Iterable[str] = ()) -> Host:
         user_namespace=in_user_namespace,
         uid_map=uid_map,
         gid_map=gid_map,
-        cgroup=read_layout(),
-        kernel=kernel_version(os.uname().release),
+        cgroup=layout,
         last_capability=int(_read("/proc/sys/kernel/cap_last_cap")),
         kcore=os.path.exists("/proc/kcore"),
-        page_sizes=_huge_page_sizes(),
+        page_sizes=_huge_page_sizes() if huge_pages else (),
         setgroups=not in_user_namespace or _read("/proc/self/setgroups").strip() != "deny",
         selinux=os.path.exists("/sys/fs/selinux/enforce"),
         own_namespaces=own_namespaces(namespace_paths),
     )
-
-
-def kernel_version(release: str) -> tuple[int, int]:
-    """ "6.1.0-18-amd64" is (6, 1)."""
-    major, _, rest = release.partition(".")
-    minor = ""
-    for char in rest:
-        if not char.isdigit():
-            break
-        minor += char
-    return int(major), int(minor or 0)
 
 
 def huge_page_size(directory: str) -> str:
@@ -155,10 +145,8 @@ def _huge_page_sizes() -> tuple[str, ...]:
 
 
 def _effective_capabilities() -> int:
-    for line in _read("/proc/self/status").splitlines():
-        if line.startswith("CapEff:"):
-            return int(line[7:], 16)
-    return 0
+    # 16 hexadecimal digits, proc(5); the list of groups comes first and may be long
+    return int(_read("/proc/self/status", 65536).partition("\nCapEff:\t")[2][:16] or "0", 16)
 
 
 def own_namespaces(paths: Iterable[str]) -> frozenset[str]:
@@ -183,15 +171,15 @@ def own_namespaces(paths: Iterable[str]) -> frozenset[str]:
 
 def _read_map(path: str) -> tuple[tuple[int, int, int], ...]:
     ranges = []
-    for line in _read(path).splitlines():
+    for line in _read(path, 65536).splitlines():
         inside, outside, size = line.split()
         ranges.append((int(inside), int(outside), int(size)))
     return tuple(ranges)
 
 
-def _read(path: str) -> str:
+def _read(path: str, size: int = 4096) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(fd, 65536).decode()
+        return os.read(fd, size).decode()
     finally:
         os.close(fd)

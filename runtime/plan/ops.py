@@ -139,6 +139,8 @@ RUNTIME_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "cgroup_create": (("path", "str"), ("controllers", "strv")),
     # one file of one controller ("" : unified), before the process is inside
     "cgroup_set": (("controller", "str"), ("file", "str"), ("value", "str")),
+    # a file that must not say more than the value: a limit below what is used already
+    "cgroup_check": (("controller", "str"), ("file", "str"), ("value", "str")),
     # device rules in order, each "allow c 1:3 rwm"; v1 writes files, v2 loads a BPF program
     "cgroup_devices": (("rules", "strv"),),
     # start the stage; from here operations of init may follow

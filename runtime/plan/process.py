@@ -161,7 +161,8 @@ def environment(p: Payload) -> list[Op]:
         name = entry.partition("=")[0]
         last.pop(name, None)
         last[name] = entry
-    return [Op("environment", "/process/env", env=list(last.values()), uid=p.uid, home=1)]
+    cause = "/process/env" if p.process.env else "(environment)"
+    return [Op("environment", cause, env=list(last.values()), uid=p.uid, home=1)]
 
 
 def become_payload(p: Payload) -> list[Op]:
@@ -177,7 +178,7 @@ def become_payload(p: Payload) -> list[Op]:
         Op("chdir", "/process/cwd", path=cwd, may_fail=1),
         *_bounding(p),
         Op("stdio_owner", "/process/user/uid", uid=p.uid),
-        Op("setgroups", "/process/user/additionalGids", gids=p.additional_gids, skip=int(p.setgroups_denied)),
+        Op("setgroups", _groups_cause(p), gids=p.additional_gids, skip=int(p.setgroups_denied)),
         Op("setuid", "/process/user", uid=p.uid, gid=p.gid),
         Op("chdir", "/process/cwd", path=cwd, may_fail=0),
         *early,
@@ -188,6 +189,11 @@ def become_payload(p: Payload) -> list[Op]:
     ]
 
 
+def _groups_cause(p: Payload) -> str:
+    """Without additional groups, those of the caller are given up for the user's sake."""
+    return "/process/user/additionalGids" if p.additional_gids else "/process/user"
+
+
 def execute(p: Payload) -> list[Op]:
     return [Op("exec", "/process/args", argv=p.process.args)]
 
@@ -196,7 +202,8 @@ def _bounding(p: Payload) -> list[Op]:
     sets = p.process.capabilities
     if sets is None:
         return []
-    return [Op("bounding", "/process/capabilities/bounding", keep=capability_mask(sets.bounding or []))]
+    cause = "/process/capabilities" if sets.bounding is None else "/process/capabilities/bounding"
+    return [Op("bounding", cause, keep=capability_mask(sets.bounding or []))]
 
 
 def _capset(p: Payload) -> list[Op]:

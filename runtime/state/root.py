@@ -17,8 +17,8 @@ def default_root() -> str:
 def _is_rootless() -> bool:
     if os.geteuid() != 0:
         return True
-    # root inside a user namespace that somebody else made for itself
-    return in_user_namespace() and os.environ.get("USER", "root") != "root"
+    # root inside a user namespace, as Podman makes one for a user: it may even come without USER
+    return in_user_namespace() and os.environ.get("USER") != "root"
 
 
 def in_user_namespace() -> bool:

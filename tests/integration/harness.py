@@ -128,6 +128,7 @@ class Runtime:
         self.root = root
         self.global_flags: list[str] = []
         self.defaults: dict[str, Any] = {}
+        self.processes: list[Process] = []
 
     def argv(self, *words: str, prefix: Sequence[str] = ()) -> list[str]:
         """The complete command line of a call."""
@@ -136,7 +137,9 @@ class Runtime:
     def spawn(self, *words: str, **options: Any) -> Process:
         """Start a call in the background."""
         options = self.defaults | options
-        return spawn(self.argv(*words, prefix=options.pop("prefix", ())), **options)
+        process = spawn(self.argv(*words, prefix=options.pop("prefix", ())), **options)
+        self.processes.append(process)
+        return process
 
     def call(self, *words: str, timeout: float = TIMEOUT, **options: Any) -> Result:
         """Make a call and wait for its end."""
@@ -495,6 +498,9 @@ class Tracker:
                 file.write("THAWED")
         cgroup.remove_tree(self.id_prefix + "-")
         for runtime in self.runtimes:
+            for process in runtime.processes:
+                process.popen.kill()
+                process.popen.wait()
             shutil.rmtree(runtime.root, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from typing import Any
 
@@ -26,6 +27,8 @@ def test_ps_json_is_an_array_of_host_pids(container: Container, flag: str) -> No
 
 
 def test_ps_table(container: Container) -> None:
+    if subprocess.run(["ps", "-ef"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("ps -ef itself fails on this machine")
     container.sleeping()
     lines = container.runtime.call("ps", container.id).ok().stdout.splitlines()
     assert "PID" in lines[0].split() and len(lines) == 2
@@ -161,8 +164,12 @@ def test_events_interval_default_is_5_seconds(container: Container) -> None:
 @pytest.mark.needs_controller("memory")
 def test_events_report_oom(container: Container) -> None:
     container.resources(memory={"limit": 16 << 20, "swap": 16 << 20})
-    container.shell("usleep 700000; tail -c 100000000 /dev/zero; sleep 1000").up()
-    process = container.runtime.spawn("events", "--interval", "60s", container.id)
+    container.shell(
+        "while ! test -e /go; do usleep 10000; done; tail -c 100000000 /dev/zero; sleep 1000"
+    ).up()
+    process = container.runtime.spawn("events", "--interval", "200ms", container.id)
+    proc.wait_until(lambda: process.peek().stdout, "events watches")
+    container.bundle.file("go")
     proc.wait_until(
         lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come", 10
     )

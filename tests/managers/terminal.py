@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+AWAIT_SIZE = """until [ "$(stty size)" = "40 120" ]; do sleep 0.1; done; echo the 'size' is right"""
+# for a shell in the terminal: managers pass the size on a moment after the start
+
 
 class Terminal:
     """The master side of a terminal of 40 rows and 120 columns; `seen` collects what the command wrote."""

@@ -46,8 +46,9 @@ def test_terminal(buildah: Buildah) -> None:
     container = buildah.container()
     with buildah.terminal(*buildah.run_words("-t"), container, "--", "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; exit 3")
+        terminal.send("tty")
         terminal.wait_for("/dev/pts/0\r")
+        terminal.send("exit 3")
         assert terminal.wait() == 3
 
 

@@ -47,8 +47,9 @@ def test_stdin(ctr: Containerd) -> None:
 def test_terminal(ctr: Containerd) -> None:
     with ctr.terminal(*ctr.run_words("--rm", "-t"), IMAGE, "t1", "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; exit 3")
+        terminal.send("tty")
         terminal.wait_for("/dev/pts/0\r")
+        terminal.send("exit 3")
         assert terminal.wait() == 3
 
 
@@ -111,8 +112,9 @@ def test_exec(ctr: Containerd) -> None:
     assert "no such file" in ctr("tasks", "exec", "--exec-id", "e3", "t1", "/no/such", code=1).err
     with ctr.terminal("tasks", "exec", "-t", "--exec-id", "e4", "t1", "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; exit 2")
+        terminal.send("tty")
         terminal.wait_for("/dev/pts/0\r")
+        terminal.send("exit 2")
         assert terminal.wait() == 2
 
 

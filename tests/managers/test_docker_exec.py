@@ -9,6 +9,7 @@ import pytest
 from .conftest import need_all_capabilities
 from .image import SHORT as IMAGE
 from .machine import poll
+from .terminal import AWAIT_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +71,10 @@ def test_command_that_cannot_run(box: Docker, command: str, text: str) -> None:
 def test_terminal(box: Docker) -> None:
     with box.terminal("exec", "-it", "box", "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; stty size; exit 8")
+        terminal.send(f"tty; {AWAIT_SIZE}")
         terminal.wait_for("/dev/pts/0\r")
-        terminal.wait_for("40 120\r")
+        terminal.wait_for("the size is right")
+        terminal.send("exit 8")
         assert terminal.wait() == 8
 
 

@@ -12,6 +12,7 @@ from .conftest import need
 from .daemons import find_program
 from .image import SHORT as IMAGE
 from .machine import poll
+from .terminal import AWAIT_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +65,10 @@ def test_stdin(podman: Podman) -> None:
 def test_terminal(podman: Podman) -> None:
     with podman.terminal(*RUN, "-it", IMAGE, "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; stty size; exit 7")
+        terminal.send(f"tty; {AWAIT_SIZE}")
         terminal.wait_for("/dev/pts/0\r")
-        terminal.wait_for("40 120\r")
+        terminal.wait_for("the size is right")
+        terminal.send("exit 7")
         assert terminal.wait() == 7
 
 
@@ -93,8 +95,9 @@ def test_exec(podman: Podman) -> None:
     assert lines.split() == ["app", "/tmp", "b"]
     with podman.terminal("exec", "-it", "c1", "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; exit 6")
+        terminal.send("tty")
         terminal.wait_for("/dev/pts/0\r")
+        terminal.send("exit 6")
         assert terminal.wait() == 6
 
 

@@ -44,8 +44,9 @@ def test_keep_id(rootless: Podman) -> None:
 def test_terminal(rootless: Podman) -> None:
     with rootless.terminal(*RUN, "-it", IMAGE, "sh") as terminal:
         terminal.wait_for("# ")
-        terminal.send("tty; exit 3")
+        terminal.send("tty")
         terminal.wait_for("/dev/pts/0\r")
+        terminal.send("exit 3")
         assert terminal.wait() == 3
 
 

@@ -87,17 +87,26 @@ def test_orphans_are_reaped_and_do_not_end_the_wait() -> None:
     assert run(script).returncode == 9
 
 
-def test_children_are_not_told_of_children() -> None:
-    """SIGCHLD is planc's own, and SIGWINCH means its own terminal."""
-    script = """
+OWN = ["SIGCHLD", "SIGWINCH", "SIGURG"]
+TELLS = (
+    "import os, signal, time;"
+    f"[signal.signal(getattr(signal, name), lambda number, frame: os._exit(number)) for name in {OWN}];"
+    "os.write(int(os.environ['READY']), b'x'); time.sleep(0.5); os._exit(42)"
+)
+
+
+def test_signals_that_are_plancs_own_are_not_passed_on() -> None:
+    """SIGCHLD tells of its children, SIGWINCH of its terminal, SIGURG is for sockets."""
+    script = f"""
     import signal
+    ready, write = os.pipe()
+    os.set_inheritable(write, True)
+    os.environ["READY"] = str(write)
     foreground = Foreground()
-    pid = child("sh", "-c", "trap 'exit 1' CHLD WINCH; sleep 0.3 & wait $!; exit 0")
-    child("true")
-    os.kill(os.getpid(), signal.SIGWINCH)
-    os.kill(os.getpid(), signal.SIGCHLD)
-    time.sleep(0.1)
-    sys.exit(foreground.wait(pid) if os.waitpid(-1, os.WNOHANG) else 2)
+    pid = child(sys.executable, "-c", {TELLS!r})
+    os.read(ready, 1)
+    for name in {OWN}:
+        os.kill(os.getpid(), getattr(signal, name))
+    sys.exit(foreground.wait(pid))
     """
-    result = run(script)
-    assert result.returncode in (0, 1), result.stderr
+    assert run(script).returncode == 42

@@ -1,6 +1,10 @@
 """The layout read from /proc/self/mountinfo and /proc/self/cgroup, for hosts of every kind."""
 
-from runtime.linux.cgroup import parse_layout, read_layout
+from pathlib import Path
+
+import pytest
+
+from runtime.linux.cgroup import parse_layout, read_layout, usual_v2
 
 ROOT = "20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 SYSFS = "23 20 0:20 / /sys rw,nosuid - sysfs sysfs rw\n"
@@ -120,6 +124,61 @@ def test_the_line_of_a_child_may_stand_before_its_parents() -> None:
     child = v1(25, "memory", "memory")
     layout = parse_layout(ROOT + child + SYSFS + TMPFS, "1:memory:/\n")
     assert [names for names, _, _ in layout.v1] == [("memory",)]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "1 1 0:2 / / rw - rootfs rootfs rw\n",
+        "1 1 0:2 / / rw - rootfs rootfs rw\n20 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n",
+        "20 19 0:2 /@/subvolume / ro - btrfs /dev/sda1 rw\n",
+        "21 20 0:5 / / rw - overlay overlay rw\n20 19 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n",
+    ],
+)
+def test_roots_of_every_kind(root: str) -> None:
+    """The first mount of all is its own parent; a root may be mounted over."""
+    top = root.splitlines()[-1 if root.startswith("1 ") else 0].split()[0]
+    mount = f"30 {top} 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    covered = (
+        f"31 {'1' if top == '20' and root.startswith('1 ') else '999'} 0:27 / /x rw - cgroup2 cgroup2 rw\n"
+    )
+    assert parse_layout(root + mount + covered, "0::/\n").unified == "/sys/fs/cgroup"
+    assert parse_layout(root + covered, "0::/\n").unified == ""
+
+
+def test_the_last_line_may_have_no_end() -> None:
+    mountinfo = ROOT + SYSFS + "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+    assert parse_layout(mountinfo, "0::/\n").unified == "/sys/fs/cgroup"
+
+
+def test_words_that_look_like_a_mount() -> None:
+    """In a source or an option, where spaces are not escaped by every file system."""
+    mountinfo = ROOT + SYSFS + "30 23 0:26 / /mnt rw - 9p - cgroup rw,x= /sys/fs/cgroup rw\n"
+    assert parse_layout(mountinfo, "0::/\n").unified == ""
+
+
+def test_the_usual_v2_needs_no_list_of_mounts(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpu\n")
+    own = tmp_path / "user.slice/one"
+    own.mkdir(parents=True)
+    for directory in (tmp_path, own):
+        (directory / "cgroup.procs").touch()
+    for path in ("/", "/user.slice/one"):
+        layout = usual_v2(f"0::{path}\n", str(tmp_path))
+        assert layout is not None
+        assert (layout.mode, layout.v1, layout.unified, layout.own) == ("v2", (), str(tmp_path), path)
+    assert usual_v2("1:name=elogind:/\n0::/\n", str(tmp_path)) is None
+    assert usual_v2("1:memory:/\n", str(tmp_path)) is None
+    assert usual_v2("0::/docker/abc\n", str(tmp_path)) is None  # the mount's root is /docker/abc
+    assert usual_v2("0::/../user.slice/one\n", str(own)) is None
+    (tmp_path / "cgroup.controllers").unlink()
+    assert usual_v2("0::/\n", str(tmp_path)) is None
+
+
+def test_both_ways_agree_on_this_host() -> None:
+    mountinfo, membership = Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
+    one, other = read_layout(), parse_layout(mountinfo, membership)
+    assert (one.mode, one.v1, one.unified, one.own) == (other.mode, other.v1, other.unified, other.own)
 
 
 def test_escaped_mountpoint() -> None:

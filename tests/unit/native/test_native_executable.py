@@ -34,7 +34,7 @@ def test_texts_that_engines_look_for(tmp_path: Path) -> None:
     assert find("./nope") == 'exec: "./nope": stat ./nope: no such file or directory'
     assert find(f"{file}") == f'exec: "{file}": permission denied'
     assert find(f"{file}/x") == f'exec: "{file}/x": stat {file}/x: not a directory'
-    assert find(f"{tmp_path}/directory") == f'exec: "{tmp_path}/directory": is a directory'
+    assert find(f"{tmp_path}/directory") == f'exec: "{tmp_path}/directory": is a directory: permission denied'
     assert find(f"{loop}") == f'exec: "{loop}": stat {loop}: too many levels of symbolic links'
     assert find("/" + "n" * 300).endswith(": file name too long")
     assert find("/dev/null") == 'exec: "/dev/null": permission denied'

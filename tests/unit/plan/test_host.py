@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.linux.host import WHOLE_MAP, huge_page_size, kernel_version, own_namespaces, read_host
+from runtime.linux.host import WHOLE_MAP, huge_page_size, own_namespaces, read_host
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,17 +24,29 @@ def test_this_host() -> None:
         tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()
     )
     assert host.user_namespace == (host.uid_map != WHOLE_MAP)
-    release = subprocess.run(["uname", "-r"], capture_output=True, text=True, check=True).stdout
-    assert release.startswith(f"{host.kernel[0]}.{host.kernel[1]}")
     assert len(host.page_sizes) == len(list(Path("/sys/kernel/mm/hugepages").glob("*")))
 
 
-@pytest.mark.parametrize(
-    ("release", "version"),
-    [("6.1.0-18-amd64", (6, 1)), ("5.14", (5, 14)), ("6.18.44-fc", (6, 18)), ("7.2-rc1", (7, 2))],
-)
-def test_kernel_version(release: str, version: tuple[int, int]) -> None:
-    assert kernel_version(release) == version
+def test_what_is_not_asked_about_is_not_read() -> None:
+    """And all the rest is the same."""
+    asked, host = read_host(), read_host(huge_pages=False, cgroups=False)
+    assert (host.page_sizes, host.cgroup.v1, host.cgroup.own) == ((), (), "/")
+    same = set(host.__slots__) - {"page_sizes", "cgroup"}
+    assert [getattr(host, name) for name in same] == [getattr(asked, name) for name in same]
+
+
+def test_capabilities_behind_a_long_list_of_groups() -> None:
+    program = f"""
+import os, sys; sys.path.insert(0, {str(ROOT)!r})
+os.setgroups(range(100000, 103000))
+from runtime.linux.host import read_host
+print(read_host().capabilities)
+"""
+    if os.geteuid() != 0:
+        pytest.skip("setgroups(2) is root's")
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == read_host().capabilities
 
 
 @pytest.mark.parametrize(

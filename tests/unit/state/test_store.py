@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,32 @@ def test_state_objects() -> None:
     }  # fmt: skip
     assert "pid" not in oci_state(record, "stopped")
     assert state_output(record, "stopped")["pid"] == 0
+
+
+def test_a_lock_is_waited_for_only_so_long(tmp_path: Path) -> None:
+    with store.reserve(str(tmp_path), "c1"), store.open_directory(str(tmp_path), "c1") as other:
+        began = time.monotonic()
+        assert other.lock(0.2) is False
+        assert 0.2 <= time.monotonic() - began < 2
+    with store.open_directory(str(tmp_path), "c1") as third:
+        assert third.lock(0) is True
+        with store.open_directory(str(tmp_path), "c1") as other:
+            assert other.lock(0) is False
+
+
+def test_a_lock_that_comes_free_meanwhile_is_taken(tmp_path: Path) -> None:
+    first = store.reserve(str(tmp_path), "c1")
+    with store.open_directory(str(tmp_path), "c1") as other:
+        timer = threading.Timer(0.1, first.close)
+        timer.start()
+        assert other.lock(10) is True
+        timer.join()
+
+
+def test_lock_of_a_container_that_was_deleted_meanwhile(tmp_path: Path) -> None:
+    with store.reserve(str(tmp_path), "c1") as first, store.open_directory(str(tmp_path), "c1") as other:
+        first.remove()
+        first.close()
+        for patience in (None, 1.0):
+            with pytest.raises(StateError, match="container does not exist: 'c1'"):
+                other.lock(patience)
