@@ -1,5 +1,8 @@
 /* exec.c - init's end: ready, waiting for `start`, execve(2). */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "init.h"
 #include "interpreter.h"
@@ -46,6 +49,27 @@ int run_wait_start(struct init *in, const struct op_wait_start *args)
     return 0;
 }
 
+/*
+ * A container whose program the kernel does not take has started and ended, as with runc: the managers'
+ * way through a `start` that fails while init ends is a race that they lose. So the reason goes where
+ * the program's own words would have gone.
+ */
+static _Noreturn void end_as_payload(const char *path, int error, const char *why)
+{
+    char line[PATH_MAX + 500];
+    char text[100];
+
+    /* "exec format error", as everybody writes it */
+    snprintf(text, sizeof text, "%s", strerror(error));
+    if (text[0] >= 'A' && text[0] <= 'Z')
+        text[0] = (char)(text[0] - 'A' + 'a');
+    int n = snprintf(line, sizeof line, "exec %s: %s%s%s\n", path, why, *why ? ": " : "", text);
+
+    if (n > 0 && (size_t)n < sizeof line && write(STDERR_FILENO, line, (size_t)n) < 0)
+        _exit(1); /* nobody listens */
+    _exit(1);
+}
+
 int run_exec(struct init *in, const struct op_exec *args)
 {
     static const char *empty[] = {NULL};
@@ -59,5 +83,7 @@ int run_exec(struct init *in, const struct op_exec *args)
     execve(in->executable, (char **)argv, (char **)env);
     int error = errno;
     explain_exec(in->executable, error, why, sizeof why);
+    if (in->wait)
+        end_as_payload(in->executable, error, why);
     return fail(in, error, "exec %s%s%s", in->executable, *why ? ": " : "", why);
 }

@@ -31,8 +31,6 @@ def run(context: Context) -> int:
     options = context.options
     pid_file = absolute(options["pid_file"])
     process_file = absolute(options["process"])
-    if not process_file and not options["command"]:
-        raise UsageError("exec needs a command to run", hint="give one after the id, or --process FILE")
     directory, record = store.load(context.root, options["id"])
     with directory:
         check_status(directory, record, options["ignore_paused"])

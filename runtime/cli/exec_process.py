@@ -22,6 +22,8 @@ def process_from_options(options: dict[str, Any], spec: Spec) -> Process:
 
     Raises UsageError, SpecError.
     """
+    if not options["command"]:
+        raise UsageError("exec needs a command to run", hint="give one after the id, or --process FILE")
     assert spec.process is not None
     process: Process = copy.copy(spec.process)
     process.args = list(options["command"])

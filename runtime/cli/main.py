@@ -8,7 +8,7 @@ from _signal import SIGINT
 from runtime.cli.context import Context
 from runtime.cli.parse import parse
 from runtime.cli.report import Log
-from runtime.errors import PlancError, UsageError
+from runtime.errors import PlancError
 from runtime.execute.interrupt import Interrupted
 
 TYPE_CHECKING = False
@@ -35,8 +35,7 @@ def main(argv: Sequence[str]) -> int:
     except PlancError as err:
         log.error(failure_text(command, str(err)))
         _traceback(log)
-        usage = isinstance(err, UsageError)
-        return EXEC_FAILURE if command == "exec" and not usage else err.exit_code
+        return EXEC_FAILURE if command == "exec" else err.exit_code
     except Interrupted as err:
         log.error(failure_text(command, f"interrupted by signal {err.number}, and taken back"))
         return SIGNALLED + err.number

@@ -33,6 +33,7 @@ class Capture:
     """A file in memory that takes a process's output; closes itself when the last holder forgets it."""
 
     def __init__(self, content: bytes = b"") -> None:
+        self.fd = -1
         self.fd = os.memfd_create("capture")
         if content:
             os.write(self.fd, content)
@@ -43,7 +44,8 @@ class Capture:
         return os.pread(self.fd, 1 << 24, 0).decode(errors="replace")
 
     def __del__(self) -> None:
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
 
 
 class Result:
@@ -143,7 +145,10 @@ class Runtime:
 
     def call(self, *words: str, timeout: float = TIMEOUT, **options: Any) -> Result:
         """Make a call and wait for its end."""
-        return self.spawn(*words, **options).wait(timeout)
+        process = self.spawn(*words, **options)
+        result = process.wait(timeout)
+        self.processes.remove(process)
+        return result
 
     def state(self, container_id: str) -> dict[str, Any]:
         """The state JSON of a container that must exist."""
