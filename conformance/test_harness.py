@@ -66,7 +66,7 @@ def test_an_error_reported_without_assertions_is_a_shortfall() -> None:
 def test_planc_ahead_owes_nothing() -> None:
     results = {"t": {"planc": outcome("ok 1 - a\n"), "runc": outcome("not ok 1 - a\n", 1)}}
     assert judge.shortfalls(results, "planc", {}) == []
-    assert judge.common_failures(results, "planc") == {}
+    assert judge.common_failures(results, "planc", {}) == {}
 
 
 def test_what_the_specification_forbids_is_not_owed_but_named() -> None:
@@ -82,11 +82,12 @@ def test_what_the_specification_forbids_is_not_owed_but_named() -> None:
 
 def test_what_fails_for_all_must_be_explained() -> None:
     results = {"t": {"planc": outcome("not ok 1 - a\n", 1), "runc": outcome("not ok 1 - a\n", 1)}}
-    failing = judge.common_failures(results, "planc")
+    failing = judge.common_failures(results, "planc", {})
     assert failing == {"t": ["a", "*"]}
     half = {"t": {"a": "because"}}
     assert judge.unexplained(failing, half) == ["t: *: fails for all and is not explained"]
     assert judge.worth_repeating(results["t"], "t", "planc", half)
+    assert judge.common_failures(results, "planc", {"t": {"a": "disputed"}}) == {"t": ["*"]}
     whole = {"t": {"a": "because", "*": "too"}}
     assert judge.unexplained(failing, whole) == []
     assert not judge.worth_repeating(results["t"], "t", "planc", whole)

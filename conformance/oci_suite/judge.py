@@ -61,8 +61,8 @@ def _failed(outcome: Outcome) -> set[str]:
     return names if outcome.ended_well() else names | {"*"}
 
 
-def common_failures(results: Results, subject: str) -> dict[str, list[str]]:
-    """Return by test what `subject` fails and no peer passes: descriptions, once each.
+def common_failures(results: Results, subject: str, disputed: Explanations) -> dict[str, list[str]]:
+    """Return by test what `subject` fails, no peer passes and is not `disputed`: descriptions, once each.
 
     `*` stands for the program itself, which exits with another code than 0 or, asserting nothing, reports
     an error.
@@ -79,8 +79,8 @@ def common_failures(results: Results, subject: str) -> dict[str, list[str]]:
         peers = [outcome for name, outcome in outcomes.items() if name != subject]
         if not mine.ended_well() and not any(peer.ended_well() for peer in peers):
             names["*"] = None
-        if names:
-            failing[test] = list(names)
+        if unsettled := [name for name in names if not explain(disputed, test, name)]:
+            failing[test] = unsettled
     return failing
 
 

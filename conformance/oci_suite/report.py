@@ -46,7 +46,7 @@ def markdown(
         "\n## Where the suite demands the opposite of the specification\n",
         _failures(disputes(results, subject, disputed), disputed),
         "\n## What fails with every runtime\n",
-        _failures(common_failures(results, subject), explanations),
+        _failures(common_failures(results, subject, disputed), explanations),
     ]
     return "\n".join(parts) + "\n"
 

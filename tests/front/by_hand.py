@@ -52,7 +52,7 @@ class Init:
         self.status = os.open(directory / store.EXEC_STATUS, flags)
         self.heard = b""
         self.answer = answer
-        self.thread = threading.Thread(target=self.run)
+        self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self) -> None:
