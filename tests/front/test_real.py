@@ -177,14 +177,6 @@ def failures(make_container: Callable[[], Container], prepare: Callable[[Contain
     assert texts[0] == texts[1]
 
 
-def test_a_program_that_went_away(make_container: Callable[[], Container]) -> None:
-    def prepare(container: Container) -> None:
-        container.create()
-        container.program.unlink()
-
-    failures(make_container, prepare)
-
-
 def test_a_start_container_hook_that_fails(make_container: Callable[[], Container]) -> None:
     def prepare(container: Container) -> None:
         script = 'echo "no \\"thanks\\" -- \u043d\u0435\u0442" >&2; exit 7'
