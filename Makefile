@@ -26,7 +26,9 @@ test: dependencies test-dependencies develop stage ## install what the tests nee
 		echo 'the other tests make real containers and need root: run make test as root'; fi
 
 as-root:
-	$(PYTEST) tests/native tests/cgroups tests/front tests/integration tests/bundles tests/managers
+	$(PYTEST) tests/native tests/cgroups tests/front tests/bundles
+	$(PYTEST) -n 2 tests/integration
+	$(PYTEST) -n 2 tests/managers
 
 install: build-lib ## install below PREFIX (default /usr/local)
 	$(PYTHON) tools/install build/lib $(DESTDIR)$(PREFIX) $(PREFIX)

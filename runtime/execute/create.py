@@ -190,7 +190,7 @@ class Creation:
         from runtime.execute.hooks import run_hook
 
         args = op.args
-        state = dumps(oci_state(self.record, "creating"), spaces=False)
+        state = dumps(oci_state(self.record, "created"), spaces=False)
         name = f"{args['kind']} hook"
         timeout = args.get("timeout") or 0
         run_hook(

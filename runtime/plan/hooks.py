@@ -22,7 +22,7 @@ def create_runtime(c: Container) -> list[Op]:
 
 def create_container(c: Container) -> list[Op]:
     """In the container's namespaces, but found in the caller's tree: before the root is entered."""
-    return _by_init(c, "createContainer", _hooks(c).create_container, "creating")
+    return _by_init(c, "createContainer", _hooks(c).create_container, "created")
 
 
 def start_container(c: Container) -> list[Op]:

@@ -115,9 +115,9 @@ def test_start_container_precedes_the_payload(container: Container, hooks: Hooks
 # ---- state on stdin --------------------------------------------------------------------------------------------------
 
 STATUS = {
-    "prestart": {"creating"},
-    "createRuntime": {"creating"},
-    "createContainer": {"creating"},
+    "prestart": {"creating", "created"},
+    "createRuntime": {"creating", "created"},
+    "createContainer": {"creating", "created"},
     "startContainer": {"created", "starting"},
     "poststart": {"running", "stopped"},
     "poststop": {"stopped"},

@@ -73,7 +73,7 @@ def test_a_hook_reads_one_json_object(annotations: dict[str, str], pid: int) -> 
     value = samples.config(annotations=annotations)
     value["hooks"] = {kind: [{"path": "/h"}] for kind in ("createContainer", "startContainer")}
     inside, late = samples.ops(samples.create(value), "hook")
-    for op, status in ((inside, "creating"), (late, "created")):
+    for op, status in ((inside, "created"), (late, "created")):
         state = json.loads(f"{op.args['head']}{pid}{op.args['tail']}")
         wanted = {"ociVersion": "1.3.0", "id": "demo", "status": status, "pid": pid, "bundle": "/bundle"}
         assert state == ({**wanted, "annotations": annotations} if annotations else wanted)
