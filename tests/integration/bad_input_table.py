@@ -58,8 +58,8 @@ CONFIGS = [
     BadConfig("version is no version", {"ociVersion": "latest"}, ["ociVersion", "latest"], old_runc=LAX),
     BadConfig("no root", {"root": DELETE}, ["root"]),
     BadConfig("root is a string", {"root": "rootfs"}, ["root"]),
-    BadConfig("root without path", {"root": {}}, ["root.path"], old_runc=LAX),
-    BadConfig("root path is empty", {"root.path": ""}, ["root.path"], old_runc=LAX),
+    BadConfig("root without path", {"root": {}}, ["root.path"]),
+    BadConfig("root path is empty", {"root.path": ""}, ["root.path"]),
     BadConfig("root path is missing", {"root.path": "nowhere"}, ["root", "nowhere"]),
     BadConfig("root path is a file", {"root.path": "config.json"}, ["root"]),
     BadConfig("readonly is a string", {"root.readonly": "yes"}, ["root.readonly"]),
@@ -218,6 +218,7 @@ CONFIGS = [
         "hook timeout 0",
         {"hooks": {"prestart": [{"path": "/bin/true", "timeout": 0}]}},
         ["hooks.prestart[0].timeout"],
+        old_runc=LAX,
     ),
     BadConfig(
         "missing hook",
@@ -357,7 +358,6 @@ CONFIGS = [
         "huge page size",
         {"linux.resources": {"hugepageLimits": [{"pageSize": "3KB", "limit": 1}]}},
         ["linux.resources.hugepageLimits[0].pageSize"],
-        old_runc=LAX,
     ),
 ]
 

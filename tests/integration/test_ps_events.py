@@ -38,9 +38,9 @@ def test_ps_table(container: Container) -> None:
 
 def test_ps_options(container: Container) -> None:
     container.sleeping()
-    lines = container.runtime.call("ps", container.id, "-e", "-o", "comm,pid").ok().stdout.splitlines()
-    assert lines[0].split() == ["COMMAND", "PID"]
-    assert lines[1].split() == ["sleep", str(container.pid)]
+    lines = container.runtime.call("ps", container.id, "-e", "-o", "pid,comm").ok().stdout.splitlines()
+    assert lines[0].split() == ["PID", "COMMAND"]
+    assert lines[1].split() == [str(container.pid), "sleep"]
 
 
 def test_ps_includes_exec(container: Container) -> None:
