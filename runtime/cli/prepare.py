@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runtime.cli.descriptors import passed_on
 from runtime.errors import PlanError, UsageError
-from runtime.execute.create import CreateRequest, record_of
+from runtime.execute.create import CreateRequest
+from runtime.execute.new_record import record_of
 from runtime.linux import posix as os
 from runtime.linux.host import read_host
 from runtime.plan.cgroup import container_cgroups
@@ -124,7 +125,10 @@ def check_terminal(terminal: bool, console_socket: str, detached: bool) -> None:
             "--console-socket is for create and --detach: in the foreground planc holds the terminal"
         )
     if console_socket and not terminal:
-        raise UsageError("--console-socket is given, but process.terminal is not true")
+        raise UsageError(
+            f"--console-socket: {console_socket} would get no terminal: process.terminal is not true",
+            hint="set it, or leave the option out",
+        )
 
 
 def warn(context: Context, spec: Spec, plan: Plan) -> None:

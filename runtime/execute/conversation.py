@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _socket
+
 from runtime.errors import KernelError
-from runtime.execute.interrupt import readable
+from runtime.execute.interrupt import program, readable
 from runtime.linux import posix as os
 from runtime.native import (
     MSG_DONE,
@@ -82,7 +84,11 @@ class Conversation:
             return None
 
     def wait_for_exec(self) -> None:
-        """After MSG_DONE of a plan without OP_WAIT_START: until execve(2) closes the socket, or fails."""
+        """After MSG_DONE of a plan without OP_WAIT_START: until execve(2) closes the socket, or fails.
+
+        May raise Interrupted: the program has not run.
+        """
+        program(self.socket, self.pid)
         message = self.listen()
         if message is not None:
             raise failure(self.ops, message)
@@ -158,3 +164,10 @@ def pointer_path(cause: str) -> str:
         else:
             path += f".{part}" if path else part
     return path
+
+
+def sync_pair() -> tuple[int, int]:
+    """The two ends of a conversation."""
+    from runtime.execute.unix_socket import pair
+
+    return pair(_socket.SOCK_SEQPACKET)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import _socket
-import select
 import time
 
 from runtime.errors import KernelError, PlancError
 from runtime.execute import cgroupfs
-from runtime.execute.conversation import Conversation, pointer_path
+from runtime.execute.child import kill_and_reap
+from runtime.execute.conversation import Conversation, pointer_path, sync_pair
 from runtime.execute.encode import encode
 from runtime.linux import posix as os
 from runtime.linux.json import dumps
 from runtime.linux.process import process_status
-from runtime.native import prlimit
 from runtime.state import store
 from runtime.state.oci_state import oci_state
 from runtime.state.record import Record
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from runtime.plan.ops import Op, Plan
 
 SIGKILL = 9
-END_TIMEOUT = 2.0
 LIMITS = ("cgroup_set", "cgroup_check", "cgroup_devices")
 
 
@@ -198,9 +195,13 @@ class Creation:
         )
 
     def do_rlimit(self, op: Op) -> None:
+        from runtime.execute.rlimit import set_rlimit
+
         set_rlimit(self.conversation.pid, op)
 
     def do_send_pidfd(self, op: Op) -> None:
+        from runtime.execute.pidfd_socket import send_pidfd
+
         send_pidfd(self.request.pidfd_socket, self.conversation.pid)
 
     def do_seccomp_listener(self, op: Op) -> None:
@@ -231,12 +232,10 @@ class Creation:
         for name in (store.EXEC_FIFO, store.EXEC_STATUS):
             os.mkfifo(name, 0o600, dir_fd=self.directory.fd)
             self.descriptors[name] = os.open(name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self.directory.fd)
-        if self.request.console_fd >= 0:
-            self.descriptors["console"] = os.dup(self.request.console_fd)
-        elif self.request.console_socket:
-            from runtime.execute.unix_socket import connect
+        if self.request.console_fd >= 0 or self.request.console_socket:
+            from runtime.execute.console_socket import console_descriptor
 
-            self.descriptors["console"] = connect(self.request.console_socket, "the console socket")
+            self.descriptors["console"] = console_descriptor(self.request)
 
     def close_descriptors(self) -> None:
         for fd in self.descriptors.values():
@@ -300,87 +299,7 @@ class Creation:
             run_poststop(self.record)
 
 
-def sync_pair() -> tuple[int, int]:
-    """The two ends of a conversation."""
-    from runtime.execute.unix_socket import pair
-
-    return pair(_socket.SOCK_SEQPACKET)
-
-
-def kill_and_reap(pid: int) -> None:
-    """End a child; one in a frozen cgroup ends only when that is thawed, and is not waited for."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        os.kill(pid, SIGKILL)
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        if poll.poll(END_TIMEOUT * 1000):
-            os.waitpid(pid, 0)
-    except ChildProcessError:
-        # a grandchild: its own parent, or ours, will
-        pass
-    finally:
-        os.close(pidfd)
-
-
-def set_rlimit(pid: int, op: Op) -> None:
-    """Do operation ``rlimit``. Raises KernelError."""
-    from runtime.linux.constants import RLIMITS
-
-    name, soft, hard = op.args["resource"], op.args["soft"], op.args["hard"]
-    try:
-        prlimit(pid, RLIMITS[name], soft, hard)
-    except OSError as err:
-        hint = "raising a hard limit needs CAP_SYS_RESOURCE" if err.errno == 1 else None
-        operation = f"set {name} to soft {soft}, hard {hard}"
-        raise KernelError(operation, err.errno or 0, pointer_path(op.cause), hint=hint) from None
-
-
-def send_pidfd(path: str, pid: int) -> None:
-    """init's pidfd to the --pidfd-socket. Raises KernelError."""
-    from runtime.execute.unix_socket import connect, send_descriptor
-
-    sock = connect(path, "the pidfd socket")
-    pidfd = os.pidfd_open(pid)
-    try:
-        send_descriptor(sock, b"pidfd", pidfd)
-    except OSError as err:
-        raise KernelError(f"send the pidfd to {path}", err.errno or 0) from None
-    finally:
-        os.close(pidfd)
-        os.close(sock)
-
-
 def now_rfc3339() -> str:
     """The time with nanoseconds, as runc writes it: 2026-11-21T08:00:00.123456789Z."""
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
-
-
-def record_of(spec: Any, bundle: str, rootfs: str, container_id: str) -> Record:
-    """A new record with what config.json says that later commands need."""
-    record = Record(container_id, bundle)
-    record.rootfs = rootfs
-    record.oci_version = spec.oci_version
-    record.annotations = dict(spec.annotations or {})
-    record.config = kept_config(spec.raw)
-    record.terminal = bool(spec.process and spec.process.terminal)
-    return record
-
-
-LINUX_KEPT = ("gidMappings", "namespaces", "personality", "seccomp", "uidMappings")
-
-
-def kept_config(raw: dict[str, Any]) -> dict[str, Any]:
-    """The part of a config.json that `start`, `exec`, `kill` and `delete` go by."""
-    linux = raw.get("linux") or {}
-    hooks = raw.get("hooks") or {}
-    return {
-        "ociVersion": raw.get("ociVersion"),
-        "process": raw.get("process"),
-        "hooks": {kind: hooks[kind] for kind in ("poststart", "poststop") if hooks.get(kind)},
-        "linux": {name: linux[name] for name in LINUX_KEPT if linux.get(name) is not None},
-    }

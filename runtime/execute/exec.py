@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runtime.errors import KernelError
 from runtime.execute import cgroupfs
-from runtime.execute.conversation import Conversation
-from runtime.execute.create import kill_and_reap, send_pidfd, set_rlimit, sync_pair
+from runtime.execute.child import kill_and_reap
+from runtime.execute.conversation import Conversation, sync_pair
 from runtime.execute.encode import encode
 from runtime.linux import posix as os
 from runtime.state.oci_state import oci_state
@@ -24,15 +24,17 @@ class ExecRequest:
     """What `exec` needs beside the plan.
 
     cgroups      the directories the process enters: the container's, or below them
+    frozen       what is born in the unified one stands still (cgroupfs.frozen_at_birth)
     fallback     when entering one fails, enter init's cgroup instead (v2: "no internal processes")
     console_socket, console_fd, pidfd_socket, keep_fds, trace: as for `create`
     """
 
-    __slots__ = ("cgroups", "console_fd", "console_socket", "fallback", "keep_fds", "pidfd_socket", "trace")
+    __slots__ = ("cgroups", "console_fd", "console_socket", "fallback", "frozen", "keep_fds", "pidfd_socket", "trace")
 
     def __init__(self, cgroups: list[Cgroup]) -> None:
         self.cgroups = cgroups
         self.fallback = True
+        self.frozen = False
         self.console_socket = ""
         self.console_fd = -1
         self.pidfd_socket = ""
@@ -90,7 +92,9 @@ class Execution:
         try:
             keep = self.request.keep_fds
             blob = encode(self.plan.ops, index + 1, self.descriptors, blobs, theirs, keep)
-            cgroup_fd = cgroupfs.open_unified(self.request.cgroups, self.fallback())
+            cgroup_fd = -1
+            if not self.request.frozen:
+                cgroup_fd = cgroupfs.open_unified(self.request.cgroups, self.fallback())
             try:
                 self.conversation.start(blob, theirs, list(self.descriptors.values()), keep, cgroup_fd)
             finally:
@@ -110,9 +114,13 @@ class Execution:
         cgroupfs.join(self.request.cgroups, self.conversation.pid, self.born_inside, self.fallback())
 
     def do_rlimit(self, op: Op) -> None:
+        from runtime.execute.rlimit import set_rlimit
+
         set_rlimit(self.conversation.pid, op)
 
     def do_send_pidfd(self, op: Op) -> None:
+        from runtime.execute.pidfd_socket import send_pidfd
+
         send_pidfd(self.request.pidfd_socket, self.conversation.pid)
 
     def do_seccomp_listener(self, op: Op) -> None:
@@ -132,12 +140,10 @@ class Execution:
             raise KernelError(f"open process {self.record.pid}", err.errno or 0) from None
         if any(op.args.get("root") == "root" for op in self.plan.ops):
             self.descriptors["root"] = self.open_root()
-        if self.request.console_fd >= 0:
-            self.descriptors["console"] = os.dup(self.request.console_fd)
-        elif self.request.console_socket:
-            from runtime.execute.unix_socket import connect
+        if self.request.console_fd >= 0 or self.request.console_socket:
+            from runtime.execute.console_socket import console_descriptor
 
-            self.descriptors["console"] = connect(self.request.console_socket, "the console socket")
+            self.descriptors["console"] = console_descriptor(self.request)
 
     def open_root(self) -> int:
         """The root directory of init, for a container without a mount namespace."""

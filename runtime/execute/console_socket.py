@@ -1,0 +1,20 @@
+"""Where the master of a container's terminal goes."""
+
+from __future__ import annotations
+
+from runtime.execute.unix_socket import connect
+from runtime.linux import posix as os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.execute.create import CreateRequest
+    from runtime.execute.exec import ExecRequest
+
+
+def console_descriptor(request: CreateRequest | ExecRequest) -> int:
+    """A connected socket: planc's own, or that of --console-socket; -1 for none. Raises KernelError."""
+    if request.console_fd >= 0:
+        return os.dup(request.console_fd)
+    if request.console_socket:
+        return connect(request.console_socket, "the console socket")
+    return -1
