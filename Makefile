@@ -6,7 +6,13 @@ DESTDIR ?=
 VENV := .venv
 STAGE := $(CURDIR)/build/prefix
 PLANC ?= $(STAGE)/bin/planc
-PYTEST := PLANC=$(PLANC) $(VENV)/bin/python -m pytest
+# tests call planc as other users too; a PLANC of the caller's is tested where it is
+ifeq ($(origin PLANC),file)
+FOR_ALL := PYTHON=$(PYTHON) tools/with-prefix
+else
+FOR_ALL := env PLANC=$(PLANC)
+endif
+PYTEST := $(FOR_ALL) $(VENV)/bin/python -m pytest
 
 .PHONY: help demo test install dependencies test-dependencies stage develop unit house native cgroups integration \
 	managers bundles conformance bench lint clean
@@ -18,7 +24,7 @@ demo: dependencies stage ## build planc and run a first container from bundles/s
 	bundles/shell/rootfs.sh
 	@echo; echo '# what planc is about to do:'; $(PLANC) explain --bundle bundles/shell | head -20
 	@echo '# ...'; echo '# and the container itself:'
-	tools/demo $(PLANC)
+	PYTHON=$(PYTHON) tools/demo $(PLANC)
 
 test: dependencies test-dependencies develop stage ## install what the tests need and run them all
 	$(MAKE) lint unit

@@ -5,6 +5,7 @@ Imported only when the parser of the hot path has refused a command line.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,35 @@ class Equals:
         parser._long_opt.update(parser._short_opt)
         return parser
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc]
+        except click.UsageError as err:
+            # an option without its value does not know its command
+            err.ctx = err.ctx or ctx
+            raise
+
+
+class Number(click.ParamType):
+    """A decimal number from 0 on."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit()):
+            self.fail(f"{text!r} is not a number from 0 on", param, ctx)
+        return int(text)
+
+
+class Word(click.Choice):
+    """One of a few words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in self.choices:
+            self.fail(f"{value!r} is none of {', '.join(self.choices)}", param, ctx)
+        return value
+
 
 class PlancCommand(Equals, click.Command):
     """A command."""
@@ -68,9 +98,9 @@ def option_of(option: Option) -> click.Option:
     else:
         settings.update(metavar=option.metavar, default=option.default, multiple=option.kind == MULTIPLE)
     if option.kind == INTEGER:
-        settings["type"] = click.IntRange(min=0)
+        settings["type"] = Number()
     if option.choices:
-        settings["type"] = click.Choice(option.choices)
+        settings["type"] = Word(option.choices)
     return SingleDashOption([option.name, *names], **settings)
 
 
@@ -232,5 +262,17 @@ def parse_with_click(argv: Sequence[str]) -> Arguments | int:
 def usage_line(error: click.UsageError) -> str:
     """One line: what is wrong, and where the help is."""
     path = error.ctx.command_path if error.ctx else "planc"
-    text = error.format_message().rstrip(".")
-    return f"planc: {text}; see {path} --help"
+    return f"planc: {usage_text(error)}; see {path} --help"
+
+
+def usage_text(error: click.UsageError) -> str:
+    """What is wrong, the option named as --help names it, where click's words would not do."""
+    if isinstance(error, click.NoSuchOption):
+        close = get_close_matches(error.option_name, error.possibilities or (), 1, 0.8)
+        return f"no such option: {error.option_name}" + (f" (did you mean {close[0]}?)" if close else "")
+    if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        shown = max(error.param.opts, key=len)
+        return f"{shown}: {error.message}"
+    if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
+        return f"{error.option_name}: the value is missing"
+    return error.format_message().rstrip(".")

@@ -36,7 +36,7 @@ class Context:
 def _absolute_root(path: str) -> str:
     root = os.path.abspath(path)
     if os.path.realpath(root) == "/":
-        raise UsageError("--root cannot be /")
+        raise UsageError("--root: / cannot hold containers", hint="write the path of a directory of its own")
     return root
 
 

@@ -6,6 +6,7 @@ from runtime.cli.descriptors import passed_on
 from runtime.cli.pid_file import write_pid_file
 from runtime.cli.prepare import absolute, check_terminal
 from runtime.errors import StateError, UsageError
+from runtime.execute.cgroupfs import frozen_at_birth
 from runtime.execute.exec import ExecRequest, exec_process
 from runtime.execute.interrupt import hold
 from runtime.linux import posix as os
@@ -17,6 +18,8 @@ from runtime.state import status, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runtime.cli.context import Context
     from runtime.execute.terminal import Terminal
     from runtime.plan.ops import Plan
@@ -31,11 +34,12 @@ def run(context: Context) -> int:
     options = context.options
     pid_file = absolute(options["pid_file"])
     process_file = absolute(options["process"])
+    given = given_process(options, process_file)
     directory, record = store.load(context.root, options["id"])
     with directory:
         check_status(directory, record, options["ignore_paused"])
         spec, _ = decode_spec(record.config)
-        process = wanted_process(context, spec, process_file)
+        process = given or own_process(options, spec)
         request = exec_request(context, record)
         check_terminal(bool(process.terminal), request.console_socket, options["detach"])
         plan = plan_exec(context, record, spec, process, request)
@@ -58,15 +62,23 @@ def check_status(directory: store.ContainerDirectory, record: Record, ignore_pau
         raise StateError("cannot exec in a paused container", hint="use --ignore-paused")
 
 
-def wanted_process(context: Context, spec: Spec, process_file: str) -> Process:
-    """The process object: of --process, or the container's own with the options applied."""
+def given_process(options: dict[str, Any], process_file: str) -> Process | None:
+    """The process object of --process; None without it, when the other options have been checked."""
     if process_file:
         from runtime.spec.bundle import load_process
 
         return load_process(process_file)
+    from runtime.cli.exec_process import check_options
+
+    check_options(options)
+    return None
+
+
+def own_process(options: dict[str, Any], spec: Spec) -> Process:
+    """The container's own process with the options applied."""
     from runtime.cli.exec_process import process_from_options
 
-    return process_from_options(context.options, spec)
+    return process_from_options(options, spec)
 
 
 def exec_request(context: Context, record: Record) -> ExecRequest:
@@ -77,6 +89,7 @@ def exec_request(context: Context, record: Record) -> ExecRequest:
         from runtime.cli.exec_cgroup import chosen_cgroups
 
         request.cgroups, request.fallback = chosen_cgroups(options["cgroup"], record.cgroups)
+    request.frozen = frozen_at_birth(request.cgroups)
     request.console_socket = absolute(options["console_socket"])
     request.pidfd_socket = absolute(options["pidfd_socket"])
     return request
@@ -88,7 +101,8 @@ def plan_exec(context: Context, record: Record, spec: Spec, process: Process, re
         raise UsageError("--process-label and --apparmor: planc 0.1 does not support LSM labels yet")
     request.keep_fds, _ = passed_on(context.options["preserve_fds"])
     options = ExecOptions(keep_fds=request.keep_fds, pidfd_socket=request.pidfd_socket)
-    target = ExecTarget(id=record.id, spec=spec, cgroups=request.cgroups, rootless=record.rootless)
+    target = ExecTarget(id=record.id, spec=spec, cgroups=request.cgroups)
+    target.rootless, target.frozen = record.rootless, request.frozen
     plan = compile_exec(process, target, read_host(huge_pages=False, cgroups=False), options)
     if context.debug:
         from runtime.plan.explain import explain_lines

@@ -17,13 +17,24 @@ if TYPE_CHECKING:
     from runtime.spec.model import Process, Spec
 
 
+def check_options(options: dict[str, Any]) -> None:
+    """Raise UsageError for what is wrong whatever the container is."""
+    if not options["command"]:
+        raise UsageError("exec needs a command to run", hint="give one after the id, or --process FILE")
+    for variable in options["env"]:
+        if variable.find("=") < 1:
+            raise UsageError(f"--env: {variable!r} is not a variable", hint="write NAME=value")
+    if options["user"]:
+        user_of(options["user"], None)
+    with_groups(User(), options["additional_gids"])
+    with_capabilities(None, options["cap"])
+
+
 def process_from_options(options: dict[str, Any], spec: Spec) -> Process:
     """As runc does: the environment and the capabilities are added to, user and cwd replaced.
 
-    Raises UsageError, SpecError.
+    `options` have passed check_options().  Raises SpecError.
     """
-    if not options["command"]:
-        raise UsageError("exec needs a command to run", hint="give one after the id, or --process FILE")
     assert spec.process is not None
     process: Process = copy.copy(spec.process)
     process.args = list(options["command"])

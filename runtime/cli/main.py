@@ -8,7 +8,7 @@ from _signal import SIGINT
 from runtime.cli.context import Context
 from runtime.cli.parse import parse
 from runtime.cli.report import Log
-from runtime.errors import PlancError
+from runtime.errors import KernelError, PlancError, PlanError
 from runtime.execute.interrupt import Interrupted
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         log = open_log(arguments)
         return run_command(arguments, log)
     except PlancError as err:
-        log.error(failure_text(command, str(err)))
+        log.error(failure_text(command, located(command, err)))
         _traceback(log)
         return EXEC_FAILURE if command == "exec" else err.exit_code
     except Interrupted as err:
@@ -66,6 +66,14 @@ def run_command(arguments: Arguments, log: Log) -> int:
     module = __import__(f"runtime.cli.{arguments.command}", fromlist=["run"])
     code: int = module.run(Context(arguments, log))
     return code
+
+
+def located(command: str, err: PlancError) -> str:
+    """The message; a place in a config.json that the command has read is named together with the file."""
+    reads = command in ("create", "run", "explain")
+    if reads and isinstance(err, (PlanError, KernelError)) and err.pointer:
+        return f"config.json: {err}"
+    return str(err)
 
 
 def failure_text(command: str, text: str) -> str:

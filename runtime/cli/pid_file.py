@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from runtime.errors import KernelError
 from runtime.linux import posix as os
 
@@ -24,4 +26,5 @@ def write_pid_file(path: str, pid: int) -> None:
             os.unlink(temporary)
         except OSError:
             pass
-        raise KernelError(f"write the pid file {path}", err.errno or 0) from None
+        hint = "make its directory first" if err.errno == errno.ENOENT else None
+        raise KernelError(f"--pid-file: write {path}", err.errno or 0, hint=hint) from None

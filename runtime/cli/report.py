@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from runtime.errors import PlancError, UsageError
+from runtime.errors import PlancError, UsageError, errno_text
 from runtime.linux import posix as os
 from runtime.linux.json import dumps
 
@@ -25,7 +25,7 @@ class Log:
     def __init__(self, path: str | None, form: str, debug: bool) -> None:
         """Raises UsageError for an unknown format or a file that cannot be opened."""
         if form not in ("text", "json"):
-            raise UsageError(f"unknown log format {form!r}", hint="use text or json")
+            raise UsageError(f"--log-format: {form!r} is neither text nor json")
         self.debug = debug
         self.json = form == "json"
         self.fd = -1
@@ -33,7 +33,7 @@ class Log:
             try:
                 self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as err:
-                raise UsageError(f"cannot open the log file {path}: {err.strerror}") from None
+                raise UsageError(f"--log: cannot open {path}: {errno_text(err.errno or 0)}") from None
 
     def message(self, level: str, text: str) -> None:
         """To the log file, without one to standard error."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from runtime.cli.context import Context
     from runtime.cli.prepare import Prepared
     from runtime.execute.foreground import Foreground
-    from runtime.execute.notify_socket import NotifySocket
     from runtime.execute.terminal import Terminal
     from runtime.state.store import ContainerDirectory
 
@@ -26,18 +25,18 @@ def run(context: Context) -> int:
     if detached:
         hold()
         with create(prepared.plan, prepared.request) as directory:
-            started(prepared, directory, wait_ready=True)
+            started(prepared, directory)
         return 0
     return in_foreground(context, prepared)
 
 
-def started(prepared: Prepared, directory: ContainerDirectory, wait_ready: bool) -> NotifySocket | None:
+def started(prepared: Prepared, directory: ContainerDirectory, foreground: Foreground | None = None) -> None:
     """Pid file and start; the container goes when either fails. As execute.start."""
     record = prepared.request.record
     try:
         if prepared.pid_file:
             write_pid_file(prepared.pid_file, record.pid)
-        return start(directory, record, wait_ready)
+        start(directory, record, foreground)
     except BaseException:
         delete(directory, record, force=True)
         raise
@@ -59,7 +58,7 @@ def in_foreground(context: Context, prepared: Prepared) -> int:
             if terminal:
                 terminal.take_master()
                 foreground.terminal = terminal
-            foreground.notify = started(prepared, directory, wait_ready=False)
+            started(prepared, directory, foreground)
         return waited(context, prepared, foreground)
     finally:
         if terminal:

@@ -34,13 +34,13 @@ def size(text: str, option: str) -> int:
         return int(float(lower.strip()) * unit) if "." in lower else int(lower) * unit
     except ValueError:
         raise UsageError(
-            f"--{option}: {text!r} is not a size", hint="write a number, like 512m or 2g"
+            f"--{option}: {text!r} is not a size", hint="write a number of bytes, or one like 512m or 2g"
         ) from None
 
 
 def duration(text: str, option: str) -> float:
     """Seconds of "500ms", "5s", "2m", "1h" or a bare number of seconds. Raises UsageError."""
-    seconds = 1.0
+    given, seconds = text, 1.0
     for unit, unit_seconds in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
         if text.endswith(unit):
             text, seconds = text[: -len(unit)], unit_seconds
@@ -50,5 +50,7 @@ def duration(text: str, option: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1e9:
-        raise UsageError(f"--{option}: not a duration", hint="write one like 500ms, 5s or 2m")
+        raise UsageError(
+            f"--{option}: {given!r} is not a duration above 0", hint="write one like 500ms, 5s or 2m"
+        )
     return value

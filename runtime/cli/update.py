@@ -67,7 +67,7 @@ def wanted_resources(context: Context) -> tuple[LinuxResources, str]:
     if path == "-":
         return load_resources(read_all(0), "standard input"), ""
     if path:
-        return load_resources(read_document(os.path.abspath(path), path), path), ""
+        return load_resources(read_document(os.path.abspath(path), "--resources"), path), ""
     for option in REFUSED:
         if context.options[option.replace("-", "_")]:
             raise PlanError(f"--{option}: planc 0.1 does not support resctrl yet")

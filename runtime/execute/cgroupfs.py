@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 
+from runtime.errors import KernelError
 from runtime.linux import posix as os
 
 TYPE_CHECKING = False
@@ -85,6 +86,9 @@ def _create_one(cgroup: Cgroup, optional: bool, pointer: str, made: list[str]) -
         from runtime.execute.cgroup_processes import refuse_used
 
         refuse_used(cgroup, pointer)
+    if frozen_at_birth([cgroup]):
+        detail = "a cgroup above it is frozen"
+        raise KernelError(f"create cgroup {path}", 0, pointer, detail, "thaw that first")
     return True
 
 
@@ -254,6 +258,23 @@ def open_unified(cgroups: Sequence[Cgroup], init: int = 0) -> int:
 
             raise open_error(path, err) from None
     return -1
+
+
+def frozen_at_birth(cgroups: Sequence[Cgroup]) -> bool:
+    """v2: whether a process that is born in the unified cgroup stands still, for its freeze or a parent's.
+
+    It does so before its execve(2), for which its parent, a vfork(2) being one, waits in the kernel.
+    """
+    for controllers, path in cgroups:
+        if not controllers:
+            try:
+                if b"frozen 1" in read(f"{path}/cgroup.events"):
+                    return True
+                return read(f"{path}/cgroup.freeze").strip() == b"1"
+            except OSError:
+                # the root, which cannot be frozen, or gone
+                return False
+    return False
 
 
 def unified_cgroup_of(pid: int, path: str) -> str:

@@ -29,7 +29,16 @@ class ExecRequest:
     console_socket, console_fd, pidfd_socket, keep_fds, trace: as for `create`
     """
 
-    __slots__ = ("cgroups", "console_fd", "console_socket", "fallback", "frozen", "keep_fds", "pidfd_socket", "trace")
+    __slots__ = (
+        "cgroups",
+        "console_fd",
+        "console_socket",
+        "fallback",
+        "frozen",
+        "keep_fds",
+        "pidfd_socket",
+        "trace",
+    )
 
     def __init__(self, cgroups: list[Cgroup]) -> None:
         self.cgroups = cgroups

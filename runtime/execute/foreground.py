@@ -10,6 +10,8 @@ from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from runtime.execute.notify_socket import NotifySocket
     from runtime.execute.terminal import Terminal
 
@@ -25,13 +27,15 @@ class Foreground:
     """Catches signals from its making on, so that none is lost before the process exists.
 
     Use: make it before the process is created, then ``wait(pid)``. In between, ``interrupt.hold()``
-    lets some of them end the creation.
+    lets some of them end the creation, until ``forward_while`` or ``wait``: the program runs then, and
+    has to hear of them.
     """
 
     def __init__(self) -> None:
         self.reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.terminal: Terminal | None = None
         self.notify: NotifySocket | None = None
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, interrupt.SIGNALS)
         # every signal becomes a byte in the pipe: one poll loop sees signals and the terminal alike
         _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in _signal.valid_signals() - NOT_CATCHABLE - FAULTS:
@@ -39,7 +43,7 @@ class Foreground:
 
     def wait(self, pid: int) -> int:
         """Until `pid` has ended: its exit status, 128 + n when signal n ended it."""
-        self._forward_all()
+        self._take_over(pid)
         poll = select.poll()
         poll.register(self.reader, select.POLLIN)
         if self.terminal:
@@ -50,7 +54,7 @@ class Foreground:
         while code is None:
             for fd, _ in poll.poll():
                 if fd == self.reader:
-                    self._signals(pid)
+                    self._forward(pid, self._caught())
                 elif self.notify and fd == self.notify.fileno():
                     if self.notify.forward(pid):
                         poll.unregister(fd)
@@ -61,14 +65,46 @@ class Foreground:
             self.terminal.drain()
         return code
 
-    def _forward_all(self) -> None:
-        """The signals that would have ended the creation are the process's from now on."""
+    def forward_while(self, pid: int, call: Callable[[], None]) -> None:
+        """Do `call`; what it waits for does not keep signals from `pid`, a child that runs its program.
+
+        A signal that comes when the child has ended makes `call` raise Interrupted instead.
+        """
+        self._take_over(pid)
+
+        def forward() -> None:
+            caught = self._caught()
+            if interrupt.SIGNALS.intersection(caught) and _has_ended(pid):
+                raise interrupt.Interrupted(min(interrupt.SIGNALS.intersection(caught)))
+            self._forward(pid, caught)
+
+        interrupt.aside(self.reader, forward)
+        try:
+            call()
+        finally:
+            interrupt.aside(self.reader, None)
+
+    def _take_over(self, pid: int) -> None:
+        """The signals that would have ended the creation are the process's from now on.
+
+        One of those that was caught, came too late to end the creation and was sent again is both in
+        the pipe and pending.
+        """
         for number in interrupt.SIGNALS:
             _signal.signal(number, _ignore)
+        caught = self._caught()
+        self._forward(pid, [number for number in caught if number not in interrupt.SIGNALS])
+        self._forward(pid, interrupt.SIGNALS.intersection(caught) - _signal.sigpending())
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, interrupt.SIGNALS)
 
-    def _signals(self, pid: int) -> None:
-        for number in os.read(self.reader, BUFFER):
+    def _caught(self) -> bytes:
+        try:
+            return os.read(self.reader, BUFFER)
+        except BlockingIOError:
+            return b""
+
+    def _forward(self, pid: int, numbers: Iterable[int]) -> None:
+        for number in numbers:
             if number == _signal.SIGWINCH and self.terminal:
                 self.terminal.resize()
             elif number not in NOT_FORWARDED:
@@ -80,6 +116,11 @@ class Foreground:
 
 def _ignore(number: int, frame: object) -> None:
     """A handler, not SIG_IGN: the wakeup descriptor only hears of signals that have one."""
+
+
+def _has_ended(pid: int) -> bool:
+    """Of a child, which is left for others to reap."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _reap(pid: int) -> int | None:

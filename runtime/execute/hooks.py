@@ -82,7 +82,8 @@ def _start(
             setsigdef=_signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP},
         )
     except OSError as err:
-        raise KernelError(name, err.errno or 0, pointer, path) from None
+        hint = "hooks are programs of the host" if err.errno == errno.ENOENT else None
+        raise KernelError(name, err.errno or 0, pointer, path, hint) from None
 
 
 def _wait(pid: int, timeout: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from runtime.errors import KernelError, PlancError, StateError
-from runtime.execute.interrupt import readable
+from runtime.execute import interrupt
 from runtime.linux import posix as os
 from runtime.native import MESSAGE_SIZE, parse_message
 from runtime.state import status, store
@@ -13,19 +13,17 @@ from runtime.state.oci_state import oci_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runtime.execute.notify_socket import NotifySocket
+    from runtime.execute.foreground import Foreground
     from runtime.state.record import Record
 
 
-def start(
-    directory: store.ContainerDirectory, record: Record, wait_ready: bool = True
-) -> NotifySocket | None:
+def start(directory: store.ContainerDirectory, record: Record, foreground: Foreground | None = None) -> None:
     """Let a created container run its program.
 
     The directory must be locked. Returns when the program has been executed and the poststart hooks
-    have run; with NOTIFY_SOCKET when the container is ready too, or, without `wait_ready`, with the
-    socket on which it will say so. Raises StateError when the container is not in status created,
-    KernelError when the program or a startContainer hook failed.
+    have run; with NOTIFY_SOCKET when the container is ready too. With `foreground` that is what waits
+    for it, and the signals that come when the program runs go to it. Raises StateError when the
+    container is not in status created, KernelError when the program or a startContainer hook failed.
     """
     now = status.container_status(directory, record)
     if now != status.CREATED:
@@ -36,12 +34,14 @@ def start(
 
         notify = notify_socket(directory)
     wake(directory, record)
+    if foreground:
+        foreground.notify = notify
+        foreground.forward_while(record.pid, lambda: run_poststart(record))
+        return
     run_poststart(record)
-    if notify and wait_ready:
+    if notify:
         notify.wait(record)
         notify.close()
-        return None
-    return notify
 
 
 def _refusal(now: str) -> str:
@@ -53,7 +53,8 @@ def _refusal(now: str) -> str:
 
 
 def wake(directory: store.ContainerDirectory, record: Record) -> None:
-    """Write to exec.fifo, then read exec.status to its end."""
+    """Write to exec.fifo, then read exec.status to its end. May raise Interrupted: it has not run."""
+    interrupt.check()
     reader = os.open(store.EXEC_STATUS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory.fd)
     try:
         _write_fifo(directory)
@@ -81,7 +82,7 @@ def _read_status(reader: int, record: Record) -> None:
     os.set_blocking(reader, True)
     data = b""
     while len(data) < MESSAGE_SIZE:
-        readable(reader)
+        interrupt.program(reader, record.pid)
         part = os.read(reader, MESSAGE_SIZE - len(data))
         if not part:
             return

@@ -34,8 +34,12 @@ class JSONError(ValueError):
         super().__init__(f"line {self.line}, column {self.column}: {message}" if self.line else message)
 
 
+class _NotANumber(ValueError):
+    """NaN, Infinity or -Infinity."""
+
+
 def _refuse_constant(name: str) -> None:
-    raise JSONError(f"{name} is not JSON")
+    raise _NotANumber(name)
 
 
 class _Settings:
@@ -105,15 +109,40 @@ def _parse(text: str, start: int) -> tuple[Any, int]:
 
             return _scan(text, start)
     except StopIteration as error:
-        raise JSONError(_missing_value(text, error.value), text, error.value) from None
+        raise _explained(_missing_value(text, error.value), text, error.value) from None
     except RecursionError:
         raise JSONError("nested too deeply") from None
-    except JSONError:
-        raise
+    except _NotANumber as error:
+        raise JSONError(f"{error} is not a number of JSON", text, _find(str(error), text)) from None
     except ValueError as error:
-        # JSONDecodeError, or int() that refuses thousands of digits
-        message = getattr(error, "msg", "a number has too many digits")
-        raise JSONError(message, text, getattr(error, "pos", -1)) from None
+        message, position = getattr(error, "msg", ""), getattr(error, "pos", -1)
+        if message:
+            # "... starting at" is in front of its own position; ours comes first
+            message = message.removesuffix(" at").removesuffix(" starting")
+            raise _explained(message[:1].lower() + message[1:], text, position) from None
+        # int() refuses thousands of digits
+        raise JSONError("this number has too many digits", text, _find("[0-9]{4301,}", text)) from None
+
+
+def _find(pattern: str, text: str) -> int:
+    """Where a pattern first is in JSON text outside of strings; -1: nowhere."""
+    import re  # only a failure needs it
+
+    for match in re.finditer(rf'"(?:[^"\\]|\\.)*"|({pattern})', text):
+        if match[1]:
+            return match.start()
+    return -1
+
+
+def _explained(message: str, text: str, position: int) -> JSONError:
+    """The error of the scanner, in other words for the two commonest mistakes."""
+    rest = text[position:].lstrip(_SPACE + ",")
+    before = text[: position + 1].rstrip(_SPACE + "}]")
+    if not rest and before.strip(_SPACE):
+        return JSONError("the text ends too early", text, position)
+    if rest[:1] in ("}", "]") and before.endswith(","):
+        return JSONError(f"leave out the comma before {rest[0]}", text, len(before) - 1)
+    return JSONError(message, text, position)
 
 
 def _missing_value(text: str, position: int) -> str:
@@ -121,7 +150,7 @@ def _missing_value(text: str, position: int) -> str:
         return "the document is empty"
     if text.startswith("\ufeff"):
         return "a byte order mark is not JSON"
-    return "Unexpected end" if position >= len(text) else "Expecting value"
+    return f"expecting a value, not {_quote(text[position : position + 1])}"
 
 
 def dumps(value: object, indent: int | str | None = None, spaces: bool = True) -> str:

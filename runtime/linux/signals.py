@@ -64,7 +64,7 @@ def parse_signal(text: str) -> int:
         if number:
             return number
     raise UsageError(
-        f'"{text}" is not a signal; give a name as TERM or SIGTERM, or a number from 0 to {RTMAX}'
+        f'"{text}" is not a signal; give a name such as TERM or SIGTERM, or a number from 0 to {RTMAX}'
     )
 
 

@@ -178,8 +178,8 @@ def _check_page_sizes(request: LimitRequest, host: Host) -> None:
     for index, limit in enumerate(request.resources.hugepage_limits or ()):
         if limit.page_size not in host.page_sizes:
             where = f"{request.pointer}/hugepageLimits/{index}/pageSize"
-            sizes = ", ".join(host.page_sizes) or "none"
-            raise refuse(where, f"{limit.page_size} is not a huge page size of this host ({sizes})")
+            hint = f"it has {', '.join(host.page_sizes)}" if host.page_sizes else "it has none"
+            raise refuse(where, f'"{limit.page_size}" is not a huge page size of this host', hint)
 
 
 def _unified(request: LimitRequest, layout: CgroupLayout) -> list[Op]:

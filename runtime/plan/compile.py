@@ -56,7 +56,7 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
     names = Namespaces(target.spec.linux)
     p = _exec_payload(payload, target.spec.linux, names, host)
     ops = [
-        *_spawn(options.keep_fds, target.cgroups, target.rootless),
+        *_spawn(options.keep_fds, target.cgroups, target.rootless or target.frozen),
         *process.oom_score_adj(p),
         *_not_dumpable("(exec)"),
         *namespaces.enter_running(names),
@@ -181,13 +181,13 @@ def _keeps_init_out(op: Op) -> bool:
     return op.code == "cgroup_set" and op.args["file"] == "pids.max" and op.args["value"] == "1"
 
 
-def _spawn(keep_fds: int, cgroups: list[Cgroup], rootless: bool) -> list[Op]:
+def _spawn(keep_fds: int, cgroups: list[Cgroup], moved_in: bool) -> list[Op]:
     """The stage, in its cgroups: born in the unified one, it enters those of v1 itself, which is fast.
 
-    Where permission may be missing, the runtime moves it into those that there are.
+    `moved_in`: the runtime does it, as it must where permission for some may be missing.
     """
     spawn = Op("spawn", "(stage)", keep_fds=keep_fds)
-    if rootless:
+    if moved_in:
         return [spawn, Op("cgroup_join", "(cgroup)")]
     tasks = join_files(cgroups)
     return [spawn, Op("enter_cgroups", "(cgroup)", tasks=tasks)] if tasks else [spawn]

@@ -83,14 +83,16 @@ class ExecTarget(_Options):
               what counts
     cgroups   the directories that the process enters
     rootless  the runtime may lack permission for some of them
+    frozen    a process born in them would stand still, and planc with it: the runtime moves it in
 
     The executor supplies the slots ``pidfd`` (of the container's init), ``console`` (with a
     terminal) and, for a container without a mount namespace of its own, ``root`` (its root directory).
     """
 
-    __slots__ = ("id", "spec", "cgroups", "rootless")
-    DEFAULTS = {"cgroups": (), "rootless": False}
+    __slots__ = ("id", "spec", "cgroups", "rootless", "frozen")
+    DEFAULTS = {"cgroups": (), "rootless": False, "frozen": False}
     id: str
     spec: Spec
     cgroups: list[Cgroup]
     rootless: bool
+    frozen: bool

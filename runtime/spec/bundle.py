@@ -84,7 +84,7 @@ def _printable(path: str) -> str:
 
 def load_process(path: str) -> Process:
     """The `process` object in a file, for `exec --process`.  Raises SpecError."""
-    process, problems = decode_process(parse_document(read_document(path, path), path), "")
+    process, problems = decode_process(parse_document(read_document(path, "--process"), path), "")
     problems += validate_process(process, "", known=problems)
     if problems:
         raise SpecError(problems, path)
@@ -114,6 +114,9 @@ def read_document(path: str, source: str) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
         raise _file_error(source, f"there is no {name}; {_what_to_do(source)}") from None
+    except NotADirectoryError as error:
+        hint = f"{errno_text(error.errno or 0)}; {_what_to_do(source)}"
+        raise _file_error(source, f"cannot open {name}: {hint}") from None
     except OSError as error:
         raise _file_error(source, f"cannot open {name}: {errno_text(error.errno or 0)}") from None
     try:

@@ -129,6 +129,10 @@ def check_mount_mappings(spec: Spec, namespaces: Namespaces, problems: list[Prob
 
 def _check_pair(mount: Mount, path: str, problems: list[Problem]) -> None:
     if mount.uid_mappings and not mount.gid_mappings:
-        problems.append(Problem(f"{path}.gidMappings", None, "missing; uidMappings needs it too"))
+        problems.append(
+            Problem(f"{path}.gidMappings", None, "missing; uidMappings is there: write both, or neither")
+        )
     if mount.gid_mappings and not mount.uid_mappings:
-        problems.append(Problem(f"{path}.uidMappings", None, "missing; gidMappings needs it too"))
+        problems.append(
+            Problem(f"{path}.uidMappings", None, "missing; gidMappings is there: write both, or neither")
+        )

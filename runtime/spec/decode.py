@@ -264,7 +264,7 @@ _SCHEDULER = _record(
             "SCHED_IDLE",
             "SCHED_DEADLINE",
         ),
-        "a policy as SCHED_OTHER",
+        "a policy such as SCHED_OTHER",
     ),
     ("nice", "nice", _integer(-20, 19), ""),
     ("priority", "priority", _INT32, ""),
@@ -587,21 +587,21 @@ _SECCOMP_ARG = _record(
             "SCMP_CMP_GT",
             "SCMP_CMP_MASKED_EQ",
         ),
-        "an operator as SCMP_CMP_EQ",
+        "an operator such as SCMP_CMP_EQ",
     ),
 )
 
 _SYSCALL = _record(
     model.LinuxSyscall,
     ("names", "names", _strings, "a list of system call names"),
-    ("action", "action", _ACTION, "an action as SCMP_ACT_ALLOW"),
+    ("action", "action", _ACTION, "an action such as SCMP_ACT_ALLOW"),
     ("errno_ret", "errnoRet", _UINT32, ""),
     ("args", "args", _list(_SECCOMP_ARG, "objects"), ""),
 )
 
 _SECCOMP = _record(
     model.LinuxSeccomp,
-    ("default_action", "defaultAction", _ACTION, "an action as SCMP_ACT_ERRNO"),
+    ("default_action", "defaultAction", _ACTION, "an action such as SCMP_ACT_ERRNO"),
     ("default_errno_ret", "defaultErrnoRet", _UINT32, ""),
     ("architectures", "architectures", _list(_ARCHITECTURE, "strings"), ""),
     ("flags", "flags", _list(_FLAG, "strings"), ""),
@@ -678,7 +678,7 @@ _LINUX = _record(
 
 _spec = _record(
     model.Spec,
-    ("oci_version", "ociVersion", _string, "a version as 1.3.0"),
+    ("oci_version", "ociVersion", _string, "a version such as 1.3.0"),
     ("process", "process", _process, "an object with at least args and cwd"),
     ("root", "root", _ROOT, "an object with the path of the root file system"),
     ("hostname", "hostname", _string, ""),

@@ -81,7 +81,7 @@ def _check_version(spec: Spec, problems: list[Problem]) -> None:
     if version is None:
         return
     if not _is_semver(version):
-        message = f"{show(version)} is not a version; write it as 1.3.0"
+        message = f"{show(version)} is not a version; write it like 1.3.0"
         problems.append(Problem("ociVersion", version, message))
     elif not version.startswith("1."):
         message = f"{show(version)} is not supported; planc reads versions 1.0 to 1.3, and later 1.x"
@@ -112,7 +112,9 @@ def _is_identifier(text: str) -> bool:
 
 def _check_root(spec: Spec, problems: list[Problem]) -> None:
     if spec.root is not None and spec.root.path == "":
-        problems.append(Problem("root.path", "", '"" is empty; write the path of a directory, as rootfs'))
+        problems.append(
+            Problem("root.path", "", '"" is empty; write the path of a directory, such as rootfs')
+        )
 
 
 def _check_names(spec: Spec, problems: list[Problem]) -> None:

@@ -30,11 +30,11 @@ ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 def check_id(container_id: str) -> None:
     """Raise UsageError unless the id is one or more of ``[A-Za-z0-9_+.-]`` and neither "." nor ".."."""
     if not container_id:
-        raise UsageError("container id cannot be empty")
-    if container_id in (".", "..") or not ID_CHARACTERS.issuperset(container_id):
-        raise UsageError(
-            f"invalid container id {container_id!r}: only letters, digits and _ + - . are allowed"
-        )
+        raise UsageError("container id cannot be empty", hint="write one of a-z, A-Z, 0-9 and _ + - .")
+    if container_id in (".", ".."):
+        raise UsageError(f"invalid container id {container_id!r}: it names a directory; write another")
+    if not ID_CHARACTERS.issuperset(container_id):
+        raise UsageError(f"invalid container id {container_id!r}: only a-z, A-Z, 0-9 and _ + - . are allowed")
     if len(container_id) > 255:
         raise UsageError(f"invalid container id: {len(container_id)} characters are too many (at most 255)")
 
@@ -250,7 +250,8 @@ def open_directory(root: str, container_id: str) -> ContainerDirectory:
         fd = os.open(f"{root}/{container_id}", flags)
     except OSError as err:
         if err.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise StateError(f"container does not exist: {container_id!r}") from None
+            hint = f"planc --root {root} list shows those that do"
+            raise StateError(f"container does not exist: {container_id!r}", hint) from None
         raise KernelError(f"open {root}/{container_id}", err.errno or 0) from None
     return ContainerDirectory(root, container_id, fd)
 

@@ -121,6 +121,26 @@ def test_two_containers_below_one_parent(make_container: Any) -> None:
     cgroup.remove_tree(f"{first.id}-pod")
 
 
+@pytest.mark.planc_only("runc and crun wait until it is thawed, and hear no signal")
+@pytest.mark.skipif("" not in cgroup.mounts(), reason="no cgroup2 file system is mounted")
+def test_create_below_a_frozen_cgroup_is_refused(container: Container) -> None:
+    parent = f"{cgroup.mounts()['']}/{container.id}-pod"
+    container.linux["cgroupsPath"] = f"/{container.id}-pod/one"
+    os.mkdir(parent)
+    try:
+        with open(f"{parent}/cgroup.freeze", "w") as file:
+            file.write("1")
+        container.args("true")
+        result = container.run()
+        result.failed(f"{container.id}-pod/one", "frozen")
+        assert not os.path.exists(f"{parent}/one")
+    finally:
+        with open(f"{parent}/cgroup.freeze", "w") as file:
+            file.write("0")
+        cgroup.remove_tree(f"{container.id}-pod")
+    assert container.runtime.leftovers() == []
+
+
 def test_exec_joins_the_cgroup(container: Container) -> None:
     container.sleeping()
     container.exec("sleep", "1000", flags=["--detach", "--pid-file", container.pid_file + ".exec"]).ok()

@@ -116,7 +116,7 @@ def test_forms_of_a_short_option(argv: str) -> None:
 
 def test_a_flag_takes_no_value(capfd: pytest.CaptureFixture[str]) -> None:
     assert parse_with_click(["delete", "-f=1", "ID"]) == 1
-    assert capfd.readouterr().err == "planc: Option '-f' does not take a value; see planc --help\n"
+    assert capfd.readouterr().err == "planc: Option '-f' does not take a value; see planc delete --help\n"
 
 
 def test_help_is_a_command_too(capfd: pytest.CaptureFixture[str]) -> None:

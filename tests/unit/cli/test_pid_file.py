@@ -30,7 +30,9 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 def test_missing_directory_is_told(tmp_path: Path) -> None:
     with pytest.raises(KernelError) as caught:
         write_pid_file(str(tmp_path / "no" / "pid"), 5)
-    assert str(caught.value) == (f"write the pid file {tmp_path}/no/pid: ENOENT: no such file or directory")
+    assert str(caught.value) == (
+        f"--pid-file: write {tmp_path}/no/pid: ENOENT: no such file or directory; make its directory first"
+    )
 
 
 def test_nothing_is_left_when_it_cannot_be_put_in_place(tmp_path: Path) -> None:

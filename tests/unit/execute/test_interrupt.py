@@ -120,3 +120,86 @@ def test_times_and_ends(held: bool) -> None:
     print(readable(reader, 20), os.read(reader, 1))
     """
     assert run(script) == "False True\nTrue b'x'\nTrue b''"
+
+
+CHILD = """
+def child():
+    \"\"\"Its pid, and what it holds open until its end, which is not soon.\"\"\"
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(1000)
+    os.close(theirs)
+    return pid, ours
+
+def state(pid):
+    return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+"""
+
+
+def test_an_interrupted_program_is_stopped_and_will_not_run() -> None:
+    script = """
+    hold()
+    pid, fd = child()
+    os.kill(me, signal.SIGTERM)
+    try:
+        interrupt.program(fd, pid)
+    except Interrupted as err:
+        print(err.number, state(pid))
+    os.kill(pid, signal.SIGKILL)
+    """
+    assert run(CHILD + textwrap.dedent(script)) == f"{int(signal.SIGTERM)} T"
+
+
+def test_a_program_that_runs_when_the_signal_is_looked_at_goes_on() -> None:
+    """`readable` has seen the signal first; the descriptor ends just then."""
+    script = """
+    hold()
+    pid, fd = child()
+    other, end = os.pipe()
+    os.close(end)
+    def interrupted(fd, seconds=None):
+        interrupt._interrupt(signal.SIGTERM, None)
+    plain, interrupt.readable = interrupt.readable, interrupted
+    interrupt.program(other, pid)
+    time.sleep(0.05)
+    print(state(pid))
+    try:
+        plain(reader)
+    except Interrupted as err:
+        print(err.number)
+    os.kill(pid, signal.SIGKILL)
+    """
+    assert run(CHILD + textwrap.dedent(script)) == f"S\n{int(signal.SIGTERM)}"
+
+
+def test_check_raises_only_for_a_signal_that_has_come() -> None:
+    script = """
+    interrupt.check()
+    hold()
+    interrupt.check()
+    print("nothing")
+    os.kill(me, signal.SIGHUP)
+    try:
+        interrupt.check()
+    except Interrupted as err:
+        print(err.number)
+    """
+    assert run(script) == f"nothing\n{int(signal.SIGHUP)}"
+
+
+def test_aside_is_handled_while_waiting_for_another() -> None:
+    script = """
+    more, sender = os.pipe()
+    interrupt.aside(more, lambda: print(os.read(more, 1)))
+    later(0.1, os.write, sender, b"1")
+    later(0.2, os.write, sender, b"2")
+    began = time.monotonic()
+    print(readable(reader, 0.4), 0.35 < time.monotonic() - began < 3)
+    later(0.1, os.write, writer, b"x")
+    print(readable(reader))
+    interrupt.aside(more, None)
+    os.write(sender, b"3")
+    print(readable(reader))
+    """
+    assert run(script) == "b'1'\nb'2'\nFalse True\nTrue\nTrue"

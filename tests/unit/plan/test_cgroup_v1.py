@@ -163,7 +163,8 @@ def test_a_page_size_the_host_has_not() -> None:
     with pytest.raises(PlanError) as caught:
         sets(hugepage_limits=[LinuxHugepageLimit(page_size="64KB", limit=1)])
     assert str(caught.value) == (
-        "linux.resources.hugepageLimits[0].pageSize: 64KB is not a huge page size of this host (2MB, 1GB)"
+        'linux.resources.hugepageLimits[0].pageSize: "64KB" is not a huge page size of this host; '
+        "it has 2MB, 1GB"
     )
 
 

@@ -10,7 +10,15 @@ from runtime.spec.decode import show
 FULL = json.loads((Path(__file__).parent / "data" / "full.json").read_text())
 """Valid, by the schema and by every rule, and has every property that the schema has for Linux."""
 
-DELETE = object()
+
+class Delete:
+    """Its repr() names test cases, and must be the same in every process."""
+
+    def __repr__(self) -> str:
+        return "DELETE"
+
+
+DELETE = Delete()
 """As a value: remove the property."""
 
 _STEP = re.compile(r'\.?([A-Za-z_]\w*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')

@@ -68,7 +68,7 @@ def test_no_signal(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_signal(text)
     assert str(caught.value) == (
-        f'"{text}" is not a signal; give a name as TERM or SIGTERM, or a number from 0 to 64'
+        f'"{text}" is not a signal; give a name such as TERM or SIGTERM, or a number from 0 to 64'
     )
 
 

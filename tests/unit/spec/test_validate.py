@@ -32,12 +32,12 @@ def report(config: Any, rootless: bool = False) -> str:
 # path, new value, what comes after "config.json: "
 BROKEN: list[tuple[str, Any, str]] = [
     # the document
-    ("ociVersion", DELETE, "ociVersion: missing; a version as 1.3.0 is required"),
-    ("ociVersion", "1.0", 'ociVersion: "1.0" is not a version; write it as 1.3.0'),
-    ("ociVersion", "1.01.0", 'ociVersion: "1.01.0" is not a version; write it as 1.3.0'),
-    ("ociVersion", "1.0.0-", 'ociVersion: "1.0.0-" is not a version; write it as 1.3.0'),
-    ("ociVersion", "1.0.0-01", 'ociVersion: "1.0.0-01" is not a version; write it as 1.3.0'),
-    ("ociVersion", "1.0.0+a..b", 'ociVersion: "1.0.0+a..b" is not a version; write it as 1.3.0'),
+    ("ociVersion", DELETE, "ociVersion: missing; a version such as 1.3.0 is required"),
+    ("ociVersion", "1.0", 'ociVersion: "1.0" is not a version; write it like 1.3.0'),
+    ("ociVersion", "1.01.0", 'ociVersion: "1.01.0" is not a version; write it like 1.3.0'),
+    ("ociVersion", "1.0.0-", 'ociVersion: "1.0.0-" is not a version; write it like 1.3.0'),
+    ("ociVersion", "1.0.0-01", 'ociVersion: "1.0.0-01" is not a version; write it like 1.3.0'),
+    ("ociVersion", "1.0.0+a..b", 'ociVersion: "1.0.0+a..b" is not a version; write it like 1.3.0'),
     (
         "ociVersion",
         "2.0.0",
@@ -52,7 +52,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("process", "sh", 'process: "sh" is a string, not an object'),
     ("root", DELETE, "root: missing; an object with the path of the root file system is required"),
     ("root.path", DELETE, "root.path: missing; the path of the root file system is required"),
-    ("root.path", "", 'root.path: "" is empty; write the path of a directory, as rootfs'),
+    ("root.path", "", 'root.path: "" is empty; write the path of a directory, such as rootfs'),
     ("root.readonly", "yes", 'root.readonly: "yes" is a string, not true or false'),
     ("hostname", 5, "hostname: 5 is a number, not a string"),
     ("hostname", "ü" * 33, f'hostname: "{"ü" * 33}" is too long; the kernel takes 64 bytes'),
@@ -215,8 +215,16 @@ BROKEN: list[tuple[str, Any, str]] = [
         'mounts[1].options[2]: "uid=5000" is not mapped; add it to linux.uidMappings, or use a mapped id',
     ),
     ("mounts[2].source", "", "mounts[2].source: missing; a bind mount needs the path of what to bind"),
-    ("mounts[2].gidMappings", DELETE, "mounts[2].gidMappings: missing; uidMappings needs it too"),
-    ("mounts[2].uidMappings", [], "mounts[2].uidMappings: missing; gidMappings needs it too"),
+    (
+        "mounts[2].gidMappings",
+        DELETE,
+        "mounts[2].gidMappings: missing; uidMappings is there: write both, or neither",
+    ),
+    (
+        "mounts[2].uidMappings",
+        [],
+        "mounts[2].uidMappings: missing; gidMappings is there: write both, or neither",
+    ),
     (
         "mounts[2].options",
         ["idmap"],
@@ -379,7 +387,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "linux.seccomp.defaultAction",
         DELETE,
-        "linux.seccomp.defaultAction: missing; an action as SCMP_ACT_ERRNO is required",
+        "linux.seccomp.defaultAction: missing; an action such as SCMP_ACT_ERRNO is required",
     ),
     (
         "linux.seccomp.syscalls[0].action",

@@ -63,12 +63,12 @@ def test_good_ids(container_id: str) -> None:
 @pytest.mark.parametrize(
     ("container_id", "message"),
     [
-        ("", "container id cannot be empty"),
-        (".", "invalid container id '.': only letters, digits and _ + - . are allowed"),
-        ("..", "invalid container id '..': only letters, digits and _ + - . are allowed"),
-        ("a/b", "invalid container id 'a/b': only letters, digits and _ + - . are allowed"),
-        ("a b", "invalid container id 'a b': only letters, digits and _ + - . are allowed"),
-        ("ä", "invalid container id 'ä': only letters, digits and _ + - . are allowed"),
+        ("", "container id cannot be empty; write one of a-z, A-Z, 0-9 and _ + - ."),
+        (".", "invalid container id '.': it names a directory; write another"),
+        ("..", "invalid container id '..': it names a directory; write another"),
+        ("a/b", "invalid container id 'a/b': only a-z, A-Z, 0-9 and _ + - . are allowed"),
+        ("a b", "invalid container id 'a b': only a-z, A-Z, 0-9 and _ + - . are allowed"),
+        ("ä", "invalid container id 'ä': only a-z, A-Z, 0-9 and _ + - . are allowed"),
         ("x" * 256, "invalid container id: 256 characters are too many (at most 255)"),
     ],
 )
@@ -79,7 +79,7 @@ def test_bad_ids(container_id: str, message: str) -> None:
 
 
 def test_unknown_container(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="^container does not exist: 'nope'$"):
+    with pytest.raises(StateError, match="^container does not exist: 'nope'; planc --root /.* list shows"):
         store.load(str(tmp_path), "nope")
 
 
