@@ -66,7 +66,7 @@ lint: ## formatters, types, warnings
 	$(VENV)/bin/mypy
 
 unit: develop ## tests that need no root
-	$(PYTEST) tests/unit tests/house conformance/test_harness.py
+	PLANC=$(PLANC) $(VENV)/bin/python -m pytest tests/unit tests/house conformance/test_harness.py
 
 native cgroups front integration managers bundles: develop stage ## one layer of the tests that need root
 	$(PYTEST) tests/$@

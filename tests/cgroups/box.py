@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -112,16 +113,18 @@ class Box:
             if child.stdout:
                 child.stdout.close()
         left = [path for _, path in self.cgroups if os.path.exists(path)]
-        for pid in self.listed() if left else ():
-            os.kill(pid, signal.SIGKILL)
+        until(lambda: not self._kill_all())
         for path in left:
-            until(lambda path=path: not _procs(path))  # type: ignore[misc]
             for parent, _, _ in os.walk(path, topdown=False):
                 os.rmdir(parent)
 
-
-def _procs(path: str) -> list[str]:
-    return [line for parent, _, _ in os.walk(path) for line in _lines(f"{parent}/cgroup.procs")]
+    def _kill_all(self) -> bool:
+        """Kill what is listed, which may be gone by then; False when nothing was."""
+        pids = self.listed()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(pids)
 
 
 def _lines(path: str) -> list[str]:

@@ -121,7 +121,7 @@ def test_two_containers_below_one_parent(make_container: Any) -> None:
     cgroup.remove_tree(f"{first.id}-pod")
 
 
-@pytest.mark.planc_only("runc and crun wait until it is thawed, and hear no signal")
+@pytest.mark.planc_only("refusing at once what could only wait")
 @pytest.mark.skipif("" not in cgroup.mounts(), reason="no cgroup2 file system is mounted")
 def test_create_below_a_frozen_cgroup_is_refused(container: Container) -> None:
     parent = f"{cgroup.mounts()['']}/{container.id}-pod"
