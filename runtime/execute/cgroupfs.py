@@ -8,6 +8,7 @@ Here is what `create` and `exec` need; the rest is imported when called.
 from __future__ import annotations
 
 import errno
+import time
 
 from runtime.errors import KernelError
 from runtime.linux import posix as os
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 DEFAULT_POINTER = "linux.cgroupsPath"
+#: seconds for which a parent may go away each time that it is made
+PARENT_TIMEOUT = 5.0
 
 
 def read(path: str, size: int = 65536) -> bytes:
@@ -94,15 +97,19 @@ def _create_one(cgroup: Cgroup, optional: bool, pointer: str, made: list[str]) -
 
 def _mkdir(path: str) -> bool:
     """mkdir -p; False when it was there. A parent that another container's end takes away is made again."""
-    for _ in range(100):
+    end = 0.0
+    while True:
         try:
             os.mkdir(path, 0o755)
             return True
         except FileExistsError:
             return False
         except FileNotFoundError:
+            now = time.monotonic()
+            end = end or now + PARENT_TIMEOUT
+            if now > end:
+                raise
             _mkdir(os.path.dirname(path))
-    raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _try_rmdir(path: str) -> None:
