@@ -7,11 +7,10 @@ from runtime.linux import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runtime.execute.create import CreateRequest
-    from runtime.execute.exec import ExecRequest
+    from runtime.execute.plan_run import RunRequest
 
 
-def console_descriptor(request: CreateRequest | ExecRequest) -> int:
+def console_descriptor(request: RunRequest) -> int:
     """A connected socket: planc's own, or that of --console-socket; -1 for none. Raises KernelError."""
     if request.console_fd >= 0:
         return os.dup(request.console_fd)

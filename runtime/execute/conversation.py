@@ -141,29 +141,16 @@ class Conversation:
 def failure(ops: Sequence[Op], message: Message) -> KernelError:
     """The error of an operation that init could not do: where it came from, what it was, errno, hint."""
     from runtime.execute.hints import hint_for
+    from runtime.plan.refuse import dotted
 
     pointer = ""
     operation = message.text
     if 0 <= message.op < len(ops):
         op = ops[message.op]
-        pointer = pointer_path(op.cause)
+        pointer = dotted(op.cause)
         operation = message.text or op.code.replace("_", " ")
         return KernelError(operation, message.error, pointer, hint=hint_for(op, message.error))
     return KernelError(operation, message.error, pointer)
-
-
-def pointer_path(cause: str) -> str:
-    """A JSON pointer as it stands in messages: "/mounts/3/type" is "mounts[3].type"; "" for a default."""
-    if not cause.startswith("/"):
-        return ""
-    path = ""
-    for part in cause[1:].split("/"):
-        part = part.replace("~1", "/").replace("~0", "~")
-        if part.isdigit():
-            path += f"[{part}]"
-        else:
-            path += f".{part}" if path else part
-    return path
 
 
 def sync_pair() -> tuple[int, int]:

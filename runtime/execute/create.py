@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 
-from runtime.errors import KernelError, PlancError
+from runtime.errors import PlancError
 from runtime.execute import cgroupfs
-from runtime.execute.child import kill_and_reap
-from runtime.execute.conversation import Conversation, pointer_path, sync_pair
-from runtime.execute.encode import encode
+from runtime.execute.plan_run import PlanRun, RunRequest
 from runtime.linux import posix as os
 from runtime.linux.json import dumps
 from runtime.linux.process import process_status
+from runtime.plan.refuse import dotted
 from runtime.state import store
 from runtime.state.oci_state import oci_state
 from runtime.state.record import Record
@@ -19,7 +18,6 @@ from runtime.state.summary import save_summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from runtime.execute.cgroupfs import Cgroup
@@ -29,39 +27,21 @@ SIGKILL = 9
 LIMITS = ("cgroup_set", "cgroup_check", "cgroup_devices")
 
 
-class CreateRequest:
-    """What `create` needs beside the plan.
+class CreateRequest(RunRequest):
+    """What `create` needs beside the plan, and beside what every plan needs.
 
     record           the container as far as it is known: everything but pid and times
     root             where containers are kept
-    console_socket   path of the socket that gets the terminal's master, or ""
-    console_fd       instead of it: a connected socket of planc's own (`run` with a terminal), or -1
-    pidfd_socket     path of the socket that gets init's pidfd, or ""
     seccomp          linux.seccomp as it stands in config.json, the key of the filter cache
-    keep_fds         descriptors 3 .. 3+keep_fds-1 go to the container
-    trace            called with each operation before it is done (`--debug`), or None
     """
 
-    __slots__ = (
-        "console_fd",
-        "console_socket",
-        "keep_fds",
-        "pidfd_socket",
-        "record",
-        "root",
-        "seccomp",
-        "trace",
-    )
+    __slots__ = ("record", "root", "seccomp")
 
     def __init__(self, root: str, record: Record) -> None:
+        super().__init__()
         self.root = root
         self.record = record
-        self.console_socket = ""
-        self.console_fd = -1
-        self.pidfd_socket = ""
-        self.keep_fds = 0
         self.seccomp: Any = None
-        self.trace: Callable[[int, Op], None] | None = None
 
 
 def create(plan: Plan, request: CreateRequest) -> store.ContainerDirectory:
@@ -82,18 +62,15 @@ def create(plan: Plan, request: CreateRequest) -> store.ContainerDirectory:
     return creation.directory
 
 
-class Creation:
-    """One container on its way: what there is so far, and how to take it back."""
+class Creation(PlanRun):
+    """One container on its way, and how to take it back."""
+
+    request: CreateRequest
 
     def __init__(self, plan: Plan, request: CreateRequest) -> None:
-        self.plan = plan
-        self.request = request
-        self.record = request.record
+        super().__init__(plan, request, request.record)
         self.directory: store.ContainerDirectory | None = None
-        self.descriptors: dict[str, int] = {}
-        self.conversation = Conversation(plan.ops, self.perform, self.forked, self.send_seccomp_fd)
         self.index = 0
-        self.joined_unified = False
         self.cgroups: list[Cgroup] = []
 
     def run(self) -> None:
@@ -117,14 +94,6 @@ class Creation:
 
     # operations of the runtime, one method each
 
-    def perform(self, op: Op) -> None:
-        self.trace(op)
-        getattr(self, "do_" + op.code)(op)
-
-    def trace(self, op: Op) -> None:
-        if self.request.trace:
-            self.request.trace(self.plan.ops.index(op), op)
-
     def do_reserve_state(self, op: Op) -> None:
         self.directory = store.reserve(self.request.root, op.args["id"])
         if any(op.code == "chroot" for op in self.plan.ops):
@@ -138,50 +107,29 @@ class Creation:
 
     def do_cgroup_create(self, op: Op) -> None:
         cgroup = (tuple(op.args.get("controllers") or ()), op.args["path"])
-        self.cgroups += cgroupfs.create([cgroup], self.record.rootless, pointer_path(op.cause))
+        self.cgroups += cgroupfs.create([cgroup], self.record.rootless, dotted(op.cause))
 
     def do_cgroup_set(self, op: Op) -> None:
         """One that comes when there is an init."""
         cgroupfs.apply(self.cgroups, [op])
 
     def do_cgroup_join(self, op: Op) -> None:
-        cgroupfs.join(self.cgroups, self.conversation.pid, self.joined_unified)
+        cgroupfs.join(self.cgroups, self.conversation.pid, self.born_inside)
 
     def do_open_user_namespace(self, op: Op) -> None:
         from runtime.execute.idmap import open_user_namespace
 
-        self.descriptors[op.args["userns"]] = open_user_namespace(op, pointer_path(op.cause))
+        self.descriptors[op.args["userns"]] = open_user_namespace(op, dotted(op.cause))
 
     def do_id_map(self, op: Op) -> None:
         from runtime.execute.idmap import write_id_maps
 
-        write_id_maps(self.conversation.pid, op, pointer_path(op.cause))
+        write_id_maps(self.conversation.pid, op, dotted(op.cause))
 
     def do_check_id_map(self, op: Op) -> None:
         from runtime.execute.idmap import check_id_maps
 
-        check_id_maps(self.conversation.pid, op, pointer_path(op.cause))
-
-    def do_spawn(self, op: Op) -> None:
-        blobs = self.compile_seccomp()
-        self.open_descriptors()
-        ours, theirs = sync_pair()
-        self.conversation.socket = ours
-        try:
-            inherited = self.descriptors
-            keep = self.request.keep_fds
-            blob = encode(self.plan.ops, self.index + 1, inherited, blobs, theirs, keep)
-            cgroup_fd = cgroupfs.open_unified(self.cgroups)
-            try:
-                self.conversation.start(blob, theirs, list(inherited.values()), keep, cgroup_fd)
-            except OSError as err:
-                raise KernelError("start init", err.errno or 0) from None
-            finally:
-                if cgroup_fd >= 0:
-                    self.joined_unified = True
-                    os.close(cgroup_fd)
-        finally:
-            os.close(theirs)
+        check_id_maps(self.conversation.pid, op, dotted(op.cause))
 
     def do_run_hook(self, op: Op) -> None:
         from runtime.execute.hooks import run_hook
@@ -190,22 +138,7 @@ class Creation:
         state = dumps(oci_state(self.record, "created"), spaces=False)
         name = f"{args['kind']} hook"
         timeout = args.get("timeout") or 0
-        run_hook(
-            name, args["path"], args.get("argv"), args.get("env"), timeout, state, pointer_path(op.cause)
-        )
-
-    def do_rlimit(self, op: Op) -> None:
-        from runtime.execute.rlimit import set_rlimit
-
-        set_rlimit(self.conversation.pid, op)
-
-    def do_send_pidfd(self, op: Op) -> None:
-        from runtime.execute.pidfd_socket import send_pidfd
-
-        send_pidfd(self.request.pidfd_socket, self.conversation.pid)
-
-    def do_seccomp_listener(self, op: Op) -> None:
-        """Nothing yet: the descriptor comes by itself when init has loaded the filter."""
+        run_hook(name, args["path"], args.get("argv"), args.get("env"), timeout, state, dotted(op.cause))
 
     def do_save_state(self, op: Op) -> None:
         assert self.directory is not None
@@ -217,7 +150,7 @@ class Creation:
 
     # what they need
 
-    def compile_seccomp(self) -> dict[str, bytes]:
+    def seccomp_blobs(self) -> dict[str, bytes]:
         if self.plan.seccomp is None:
             return {}
         from runtime.execute.seccomp_cache import compiled_filter, save_for_exec
@@ -232,18 +165,9 @@ class Creation:
         for name in (store.EXEC_FIFO, store.EXEC_STATUS):
             os.mkfifo(name, 0o600, dir_fd=self.directory.fd)
             self.descriptors[name] = os.open(name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self.directory.fd)
-        if self.request.console_fd >= 0 or self.request.console_socket:
-            from runtime.execute.console_socket import console_descriptor
 
-            self.descriptors["console"] = console_descriptor(self.request)
-
-    def close_descriptors(self) -> None:
-        for fd in self.descriptors.values():
-            os.close(fd)
-        self.descriptors.clear()
-        if self.conversation.socket >= 0:
-            os.close(self.conversation.socket)
-            self.conversation.socket = -1
+    def open_cgroup(self) -> int:
+        return cgroupfs.open_unified(self.cgroups)
 
     def forked(self, pid: int) -> None:
         """Init exists: from here `delete --force` can find it."""
@@ -253,14 +177,8 @@ class Creation:
         self.directory.save_init(pid, self.record.start_time)
 
     def send_seccomp_fd(self, fd: int) -> None:
-        from runtime.execute.seccomp_agent import send_to_agent
-
         listener = next(op for op in self.plan.ops if op.code == "seccomp_listener")
-        try:
-            path, metadata = listener.args["path"], listener.args.get("metadata") or ""
-            send_to_agent(path, metadata, oci_state(self.record, "creating"), self.conversation.pid, fd)
-        finally:
-            os.close(fd)
+        self.send_listener(listener.args["path"], listener.args.get("metadata") or "", "creating", fd)
 
     # and back
 
@@ -268,7 +186,13 @@ class Creation:
         """Take everything back; what cannot be taken back is added to the error, never hides it."""
         if self.directory is None:
             return
-        steps = (self.end_init, self.remove_cgroups, self.unmount, self.run_poststop, self.directory.remove)
+        steps = (
+            self.end_processes,
+            self.remove_cgroups,
+            self.unmount,
+            self.run_poststop,
+            self.directory.remove,
+        )
         for step in steps:
             try:
                 step()
@@ -276,11 +200,6 @@ class Creation:
                 if isinstance(error, PlancError):
                     error.message += f" (and then: {err})"
         self.directory.close()
-
-    def end_init(self) -> None:
-        for pid in {self.conversation.stage, self.conversation.pid}:
-            if pid > 0:
-                kill_and_reap(pid)
 
     def remove_cgroups(self) -> None:
         cgroupfs.kill(self.cgroups, SIGKILL)

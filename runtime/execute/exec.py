@@ -4,51 +4,32 @@ from __future__ import annotations
 
 from runtime.errors import KernelError
 from runtime.execute import cgroupfs
-from runtime.execute.child import kill_and_reap
-from runtime.execute.conversation import Conversation, sync_pair
-from runtime.execute.encode import encode
+from runtime.execute.plan_run import PlanRun, RunRequest
 from runtime.linux import posix as os
-from runtime.state.oci_state import oci_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runtime.execute.cgroupfs import Cgroup
     from runtime.plan.ops import Op, Plan
     from runtime.state.record import Record
     from runtime.state.store import ContainerDirectory
 
 
-class ExecRequest:
-    """What `exec` needs beside the plan.
+class ExecRequest(RunRequest):
+    """What `exec` needs beside the plan, and beside what every plan needs.
 
     cgroups      the directories the process enters: the container's, or below them
     frozen       what is born in the unified one stands still (cgroupfs.frozen_at_birth)
     fallback     when entering one fails, enter init's cgroup instead (v2: "no internal processes")
-    console_socket, console_fd, pidfd_socket, keep_fds, trace: as for `create`
     """
 
-    __slots__ = (
-        "cgroups",
-        "console_fd",
-        "console_socket",
-        "fallback",
-        "frozen",
-        "keep_fds",
-        "pidfd_socket",
-        "trace",
-    )
+    __slots__ = ("cgroups", "fallback", "frozen")
 
     def __init__(self, cgroups: list[Cgroup]) -> None:
+        super().__init__()
         self.cgroups = cgroups
         self.fallback = True
         self.frozen = False
-        self.console_socket = ""
-        self.console_fd = -1
-        self.pidfd_socket = ""
-        self.keep_fds = 0
-        self.trace: Callable[[int, Op], None] | None = None
 
 
 def exec_process(plan: Plan, request: ExecRequest, directory: ContainerDirectory, record: Record) -> int:
@@ -57,63 +38,37 @@ def exec_process(plan: Plan, request: ExecRequest, directory: ContainerDirectory
     try:
         execution.run()
     except BaseException:
-        execution.undo()
+        execution.end_processes()
         raise
     finally:
         execution.close_descriptors()
     return execution.conversation.pid
 
 
-class Execution:
+class Execution(PlanRun):
     """One process on its way into the container."""
+
+    request: ExecRequest
 
     def __init__(
         self, plan: Plan, request: ExecRequest, directory: ContainerDirectory, record: Record
     ) -> None:
-        self.plan = plan
-        self.request = request
+        super().__init__(plan, request, record)
         self.directory = directory
-        self.record = record
-        self.descriptors: dict[str, int] = {}
-        self.born_inside = False
-        self.conversation = Conversation(plan.ops, self.perform, self.forked, self.send_seccomp_fd)
 
     def run(self) -> None:
         """From the first operation to the program: the socket ends when execve(2) closes it."""
-        for index, op in enumerate(self.plan.ops):
-            if op.code == "spawn":
-                self.spawn(index)
-                break
+        for op in self.plan.ops:
             self.perform(op)
+            if op.code == "spawn":
+                break
         self.conversation.run()
         self.conversation.wait_for_exec()
 
-    def perform(self, op: Op) -> None:
-        if self.request.trace:
-            self.request.trace(self.plan.ops.index(op), op)
-        getattr(self, "do_" + op.code)(op)
-
-    def spawn(self, index: int) -> None:
-        blobs = self.seccomp_blobs()
-        self.open_descriptors()
-        ours, theirs = sync_pair()
-        self.conversation.socket = ours
-        try:
-            keep = self.request.keep_fds
-            blob = encode(self.plan.ops, index + 1, self.descriptors, blobs, theirs, keep)
-            cgroup_fd = -1
-            if not self.request.frozen:
-                cgroup_fd = cgroupfs.open_unified(self.request.cgroups, self.fallback())
-            try:
-                self.conversation.start(blob, theirs, list(self.descriptors.values()), keep, cgroup_fd)
-            finally:
-                if cgroup_fd >= 0:
-                    self.born_inside = True
-                    os.close(cgroup_fd)
-        except OSError as err:
-            raise KernelError("start init", err.errno or 0) from None
-        finally:
-            os.close(theirs)
+    def open_cgroup(self) -> int:
+        if self.request.frozen:
+            return -1
+        return cgroupfs.open_unified(self.request.cgroups, self.fallback())
 
     def fallback(self) -> int:
         """init's pid where its cgroup will do, else 0."""
@@ -121,19 +76,6 @@ class Execution:
 
     def do_cgroup_join(self, op: Op) -> None:
         cgroupfs.join(self.request.cgroups, self.conversation.pid, self.born_inside, self.fallback())
-
-    def do_rlimit(self, op: Op) -> None:
-        from runtime.execute.rlimit import set_rlimit
-
-        set_rlimit(self.conversation.pid, op)
-
-    def do_send_pidfd(self, op: Op) -> None:
-        from runtime.execute.pidfd_socket import send_pidfd
-
-        send_pidfd(self.request.pidfd_socket, self.conversation.pid)
-
-    def do_seccomp_listener(self, op: Op) -> None:
-        """Nothing yet: the descriptor comes by itself when init has loaded the filter."""
 
     def seccomp_blobs(self) -> dict[str, bytes]:
         if not any(op.code == "seccomp" for op in self.plan.ops):
@@ -149,10 +91,6 @@ class Execution:
             raise KernelError(f"open process {self.record.pid}", err.errno or 0) from None
         if any(op.args.get("root") == "root" for op in self.plan.ops):
             self.descriptors["root"] = self.open_root()
-        if self.request.console_fd >= 0 or self.request.console_socket:
-            from runtime.execute.console_socket import console_descriptor
-
-            self.descriptors["console"] = console_descriptor(self.request)
 
     def open_root(self) -> int:
         """The root directory of init, for a container without a mount namespace."""
@@ -162,29 +100,8 @@ class Execution:
         except OSError as err:
             raise KernelError(f"open {path}", err.errno or 0) from None
 
-    def close_descriptors(self) -> None:
-        for fd in self.descriptors.values():
-            os.close(fd)
-        self.descriptors.clear()
-        if self.conversation.socket >= 0:
-            os.close(self.conversation.socket)
-            self.conversation.socket = -1
-
-    def forked(self, pid: int) -> None:
-        """The container's init does not hear of it."""
-
     def send_seccomp_fd(self, fd: int) -> None:
-        from runtime.execute.seccomp_agent import send_to_agent
-
         seccomp = self.record.config["linux"]["seccomp"]
-        path, metadata = seccomp.get("listenerPath") or "", seccomp.get("listenerMetadata") or ""
-        state = oci_state(self.record, "running")
-        try:
-            send_to_agent(path, metadata, state, self.conversation.pid, fd)
-        finally:
-            os.close(fd)
-
-    def undo(self) -> None:
-        for pid in {self.conversation.stage, self.conversation.pid}:
-            if pid > 0:
-                kill_and_reap(pid)
+        self.send_listener(
+            seccomp.get("listenerPath") or "", seccomp.get("listenerMetadata") or "", "running", fd
+        )

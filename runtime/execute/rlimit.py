@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from runtime.errors import KernelError
-from runtime.execute.conversation import pointer_path
 from runtime.linux.constants import RLIMITS
 from runtime.native import prlimit
+from runtime.plan.refuse import dotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,4 +20,4 @@ def set_rlimit(pid: int, op: Op) -> None:
     except OSError as err:
         hint = "raising a hard limit needs CAP_SYS_RESOURCE" if err.errno == 1 else None
         operation = f"set {name} to soft {soft}, hard {hard}"
-        raise KernelError(operation, err.errno or 0, pointer_path(op.cause), hint=hint) from None
+        raise KernelError(operation, err.errno or 0, dotted(op.cause), hint=hint) from None

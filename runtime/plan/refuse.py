@@ -11,8 +11,10 @@ def refuse(pointer: str, message: str, hint: str | None = None) -> PlanError:
 
 
 def dotted(pointer: str) -> str:
-    """A JSON pointer as messages write it: "/mounts/3/type" is "mounts[3].type"."""
+    """A JSON pointer as messages write it: "/mounts/3/type" is "mounts[3].type"; "" for a cause that is none."""
     path = ""
+    if not pointer.startswith("/"):
+        return path
     for part in pointer.split("/")[1:]:
         part = part.replace("~1", "/").replace("~0", "~")
         if part.isdigit():
