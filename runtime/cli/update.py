@@ -7,12 +7,12 @@ from runtime.cli.size import integer, size
 from runtime.errors import PlanError, StateError
 from runtime.execute import cgroupfs
 from runtime.linux import posix as os
+from runtime.linux.files import read_all
 from runtime.linux.host import read_host
 from runtime.linux.json import dumps
 from runtime.plan.cgroup import plan_update
 from runtime.spec.bundle import load_resources, read_document
 from runtime.state.status import STOPPED, container_status
-from runtime.state.store import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import select
 
 from runtime.errors import KernelError, PlancError, StateError
 from runtime.execute import cgroupfs
-from runtime.execute.kill import has_own_pid_namespace, kill_all
+from runtime.execute.kill import kill_all
 from runtime.linux import posix as os
 from runtime.linux.process import is_running
 from runtime.state import status
 from runtime.state.oci_state import oci_state
+from runtime.state.record import has_own_pid_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

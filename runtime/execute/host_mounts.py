@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from runtime.errors import KernelError
 from runtime.linux import posix as os
+from runtime.linux.files import read_text
 from runtime.native import umount
-from runtime.state.store import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def mount_under(path: str) -> int:
     except OSError:
         return 0
     try:
-        return _mount_id(_read(f"/proc/self/fdinfo/{fd}"))
+        return _mount_id(read_text(f"/proc/self/fdinfo/{fd}"))
     finally:
         os.close(fd)
 
@@ -57,16 +57,8 @@ def _is_mounted(path: str, parent: int) -> bool:
     for char, escape in ESCAPES:
         path = path.replace(char, escape)
     wanted = [str(parent), path]
-    for line in _read("/proc/self/mountinfo").splitlines():
+    for line in read_text("/proc/self/mountinfo").splitlines():
         fields = line.split(" ", 5)
         if [fields[1], fields[4]] == wanted:
             return True
     return False
-
-
-def _read(path: str) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.fsdecode(read_all(fd))
-    finally:
-        os.close(fd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.errors import KernelError
 from runtime.linux import posix as os
-from runtime.linux.process import read_file
+from runtime.linux.files import read_file
 from runtime.native import pidfd_send_signal, spawn_user_namespace
 
 TYPE_CHECKING = False

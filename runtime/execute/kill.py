@@ -10,6 +10,7 @@ from runtime.linux import posix as os
 from runtime.linux.process import is_running
 from runtime.native import pidfd_send_signal
 from runtime.state import status
+from runtime.state.record import has_own_pid_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,11 +68,3 @@ def kill_all(record: Record, signal: int) -> None:
             signal_init(record, signal)
         except StateError:
             pass
-
-
-def has_own_pid_namespace(record: Record) -> bool:
-    """Whether init is the first process of a pid namespace made for this container."""
-    for namespace in record.config.get("linux", {}).get("namespaces", ()):
-        if namespace.get("type") == "pid":
-            return not namespace.get("path")
-    return False

@@ -7,8 +7,8 @@ from _blake2 import blake2b
 from runtime import __version__
 from runtime.errors import KernelError
 from runtime.linux import posix as os
+from runtime.linux.files import read_all, write_all
 from runtime.linux.json import dumps
-from runtime.state.store import read_all, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ Sources: /proc/self/mountinfo (proc(5)) and /proc/self/cgroup (cgroups(7)).
 from __future__ import annotations
 
 from runtime.linux import posix as os
+from runtime.linux.files import read_text
 from runtime.linux.host import CgroupLayout
 
 TYPE_CHECKING = False
@@ -23,11 +24,11 @@ def read_layout() -> CgroupLayout:
     Own paths are relative to the mountpoints: mountpoint + own path is a directory, also where a
     mount shows only a part of its hierarchy.  With nothing mounted ``v1`` is () and ``unified`` "".
     """
-    membership = _read("/proc/self/cgroup")
-    layout = usual_v2(membership) or parse_layout(_read("/proc/self/mountinfo"), membership)
+    membership = read_text("/proc/self/cgroup")
+    layout = usual_v2(membership) or parse_layout(read_text("/proc/self/mountinfo"), membership)
     if layout.unified:
         try:
-            layout.controllers = tuple(_read(f"{layout.unified}/cgroup.controllers").split())
+            layout.controllers = tuple(read_text(f"{layout.unified}/cgroup.controllers").split())
         except OSError:
             pass
     return layout
@@ -149,14 +150,3 @@ def _unescape(path: str) -> str:
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         path = path.replace(code, char)
     return path
-
-
-def _read(path: str) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while data := os.read(fd, 65536):
-            parts.append(data)
-        return b"".join(parts).decode("utf-8", "surrogateescape")
-    finally:
-        os.close(fd)

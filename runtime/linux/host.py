@@ -7,6 +7,7 @@ for any host.
 from __future__ import annotations
 
 from runtime.linux import posix as os
+from runtime.linux.files import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ class CgroupLayout:
         self.controllers = controllers
 
 
+class Systemd:
+    """The systemd manager that makes the container's cgroups: ``version``; ``user``: it is the caller's own
+    and not the system's; ``control_group``: of which its slices are children ("" for the root)."""
+
+    __slots__ = ("version", "user", "control_group")
+
+    def __init__(self, version: int = 252, user: bool = False, control_group: str = "") -> None:
+        self.version = version
+        self.user = user
+        self.control_group = control_group
+
+
 class Host:
     """What planning may know of the machine and of the caller.
 
@@ -54,11 +67,13 @@ class Host:
     ``setgroups``: setgroups(2) is not denied in the caller's user namespace.
     ``selinux``: the kernel has SELinux switched on.
     ``own_namespaces``: of the namespace files asked about, those that are the caller's own.
+    ``systemd``: with the systemd cgroup driver, who reads the host sets it.
     """
 
     __slots__ = (
         "euid", "egid", "capabilities", "user_namespace", "uid_map", "gid_map",
         "cgroup", "last_capability", "kcore", "page_sizes", "setgroups", "selinux", "own_namespaces",
+        "systemd",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +91,7 @@ class Host:
         setgroups: bool = True,
         selinux: bool = False,
         own_namespaces: frozenset[str] = frozenset(),
+        systemd: Systemd | None = None,
     ) -> None:
         self.euid = euid
         self.egid = egid
@@ -90,6 +106,7 @@ class Host:
         self.setgroups = setgroups
         self.selinux = selinux
         self.own_namespaces = own_namespaces
+        self.systemd = systemd
 
     def capable(self, number: int) -> bool:
         """Whether the caller has capability `number` in its effective set."""
@@ -118,10 +135,10 @@ def read_host(namespace_paths: Iterable[str] = (), huge_pages: bool = True, cgro
         uid_map=uid_map,
         gid_map=gid_map,
         cgroup=layout,
-        last_capability=int(_read("/proc/sys/kernel/cap_last_cap")),
+        last_capability=int(read_text("/proc/sys/kernel/cap_last_cap")),
         kcore=os.path.exists("/proc/kcore"),
         page_sizes=_huge_page_sizes() if huge_pages else (),
-        setgroups=not in_user_namespace or _read("/proc/self/setgroups").strip() != "deny",
+        setgroups=not in_user_namespace or read_text("/proc/self/setgroups").strip() != "deny",
         selinux=os.path.exists("/sys/fs/selinux/enforce"),
         own_namespaces=own_namespaces(namespace_paths),
     )
@@ -146,7 +163,7 @@ def _huge_page_sizes() -> tuple[str, ...]:
 
 def _effective_capabilities() -> int:
     # 16 hexadecimal digits, proc(5); the list of groups comes first and may be long
-    return int(_read("/proc/self/status", 65536).partition("\nCapEff:\t")[2][:16] or "0", 16)
+    return int(read_text("/proc/self/status").partition("\nCapEff:\t")[2][:16] or "0", 16)
 
 
 def own_namespaces(paths: Iterable[str]) -> frozenset[str]:
@@ -171,15 +188,7 @@ def own_namespaces(paths: Iterable[str]) -> frozenset[str]:
 
 def _read_map(path: str) -> tuple[tuple[int, int, int], ...]:
     ranges = []
-    for line in _read(path, 65536).splitlines():
+    for line in read_text(path).splitlines():
         inside, outside, size = line.split()
         ranges.append((int(inside), int(outside), int(size)))
     return tuple(ranges)
-
-
-def _read(path: str, size: int = 4096) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, size).decode()
-    finally:
-        os.close(fd)

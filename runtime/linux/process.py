@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from runtime.linux import posix as os
+from runtime.linux.files import read_file
 
 TYPE_CHECKING = False
-
-
-def read_file(path: str, size: int = 65536) -> bytes:
-    """Up to `size` bytes of a small file. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, size)
-    finally:
-        os.close(fd)
 
 
 def process_status(pid: int) -> tuple[str, int]:

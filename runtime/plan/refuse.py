@@ -11,7 +11,7 @@ def refuse(pointer: str, message: str, hint: str | None = None) -> PlanError:
 
 
 def dotted(pointer: str) -> str:
-    """A JSON pointer as messages write it: "/mounts/3/type" is "mounts[3].type"; "" for a cause that is none."""
+    """A JSON pointer as messages write it: "/mounts/3/type" is "mounts[3].type"; "" for another cause."""
     path = ""
     if not pointer.startswith("/"):
         return path

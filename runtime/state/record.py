@@ -64,3 +64,11 @@ def from_json(values: dict[str, Any]) -> Record:
             setattr(record, name, values[name])
     record.cgroups = [(tuple(controllers), path) for controllers, path in values.get("cgroups", ())]
     return record
+
+
+def has_own_pid_namespace(record: Record) -> bool:
+    """Whether init is the first process of a pid namespace made for this container."""
+    for namespace in record.config.get("linux", {}).get("namespaces", ()):
+        if namespace.get("type") == "pid":
+            return not namespace.get("path")
+    return False

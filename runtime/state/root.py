@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.linux import posix as os
-from runtime.linux.process import read_file
+from runtime.linux.files import read_file
 
 
 def default_root() -> str:

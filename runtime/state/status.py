@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.linux.process import is_running, read_file
+from runtime.linux.files import read_file
+from runtime.linux.process import is_running
 from runtime.state.store import EXEC_FIFO, ContainerDirectory
 
 TYPE_CHECKING = False

@@ -14,6 +14,7 @@ import time
 
 from runtime.errors import KernelError, StateError, UsageError
 from runtime.linux import posix as os
+from runtime.linux.files import read_all, write_all
 from runtime.linux.json import JSONError, dumps, loads
 from runtime.state.record import Record, from_json
 
@@ -173,21 +174,6 @@ class ContainerDirectory:
     def remove(self) -> None:
         """Remove the directory and what planc put into it; missing is fine."""
         remove_tree(self.path)
-
-
-def read_all(fd: int) -> bytes:
-    """Everything up to end of file."""
-    parts = []
-    while part := os.read(fd, 1 << 18):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """write(2) until all is written."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def remove_tree(path: str) -> None:

@@ -21,9 +21,11 @@ The parts, with the pid between the first two and the status between the last tw
 from __future__ import annotations
 
 from runtime.linux import posix as os
+from runtime.linux.files import write_all
 from runtime.linux.json import dumps
 from runtime.state.oci_state import state_output
-from runtime.state.store import STATE_FILE, write_all
+from runtime.state.record import has_own_pid_namespace
+from runtime.state.store import STATE_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,14 +90,6 @@ def _flags(record: Record) -> list[str]:
         "systemd": record.systemd_cgroup,
     }
     return [name for name, answer in answers.items() if answer]
-
-
-def has_own_pid_namespace(record: Record) -> bool:
-    """Whether init is the first process of a pid namespace made for this container."""
-    for namespace in record.config.get("linux", {}).get("namespaces", ()):
-        if namespace.get("type") == "pid":
-            return not namespace.get("path")
-    return False
 
 
 def _freezer(record: Record) -> list[str]:
