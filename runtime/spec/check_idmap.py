@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.errors import Problem
 from runtime.spec.decode import show
-from runtime.spec.finding import items
+from runtime.spec.finding import NO_ID, items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _check_user(spec: Spec, linux: Linux, problems: list[Problem]) -> None:
         ids.append((f"process.user.additionalGids[{index}]", gid, "gidMappings"))
     for path, number, name in ids:
         mappings = linux.uid_mappings if name == "uidMappings" else linux.gid_mappings
-        if number is not None and mappings and not _is_mapped(number, mappings):
+        # what is no id at all is reported already
+        if number not in (None, NO_ID) and mappings and not _is_mapped(number, mappings):
             message = f"{number} is not mapped; add it to linux.{name}, or use a mapped id"
             problems.append(Problem(path, number, message))
 

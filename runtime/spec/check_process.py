@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.errors import Problem
 from runtime.linux.capabilities import CAPABILITIES
 from runtime.spec.decode import show
-from runtime.spec.finding import check_absolute, check_unsupported, items
+from runtime.spec.finding import NO_ID, check_absolute, check_unsupported, items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def check_process(process: Process, path: str, problems: list[Problem], warnings
         problems.append(Problem(f"{prefix}args", [], "[] is empty; write the program and its arguments"))
     check_absolute(process.cwd, f"{prefix}cwd", problems)
     check_env(process.env, f"{prefix}env", problems)
+    _check_user(process, f"{prefix}user", problems)
     _check_console_size(process, prefix, problems)
     _check_capabilities(process, prefix, warnings)
     _check_rlimits(process, prefix, problems)
@@ -59,6 +60,18 @@ def check_env(env: list[str] | None, where: str, problems: list[Problem]) -> Non
             problems.append(Problem(path, variable, f"{show(variable)} has no =; write NAME=value"))
         elif equals == 0:
             problems.append(Problem(path, variable, f"{show(variable)} has no name; write NAME=value"))
+
+
+def _check_user(process: Process, path: str, problems: list[Problem]) -> None:
+    """4294967295 is (uid_t) -1, which setresuid(2) and setresgid(2) take for "leave it as it is": root."""
+    user = process.user
+    if user is None:
+        return
+    ids = [(f"{path}.uid", user.uid), (f"{path}.gid", user.gid)]
+    for where, number in [*ids, *items(f"{path}.additionalGids", user.additional_gids)]:
+        if number == NO_ID:
+            message = f"{number} is no id: it means unchanged; write a number from 0 to {NO_ID - 1}"
+            problems.append(Problem(where, number, message))
 
 
 def _check_console_size(process: Process, prefix: str, problems: list[Problem]) -> None:

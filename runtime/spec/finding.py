@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 
     from runtime.spec.model import LinuxNamespace, Record, Spec
 
-    Item = TypeVar("Item", bound=Record | str)
+    Item = TypeVar("Item", bound=Record | str | int)
 
-__all__ = ["check_absolute", "check_unsupported", "items", "Namespaces"]
+__all__ = ["NO_ID", "check_absolute", "check_unsupported", "items", "Namespaces"]
+
+#: (uid_t) -1 and (gid_t) -1
+NO_ID = 0xFFFFFFFF
 
 
 def items(path: str, values: list[Item] | None) -> list[tuple[str, Item]]:

@@ -20,6 +20,7 @@ ACTIONS = (
     "SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY"
 )
 UINT32 = "a number from 0 to 4294967295"
+NO_ID = 0xFFFFFFFF
 BYTES = "a number from -1 to 9223372036854775807"
 
 
@@ -90,6 +91,14 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("process.user", "root", 'process.user: "root" is a string, not an object'),
     ("process.user.uid", -1, f"process.user.uid: -1 is out of range; write {UINT32}"),
     ("process.user.uid", "root", 'process.user.uid: "root" is a string, not an integer'),
+    *[
+        (
+            where,
+            NO_ID,
+            f"{where}: 4294967295 is no id: it means unchanged; write a number from 0 to 4294967294",
+        )
+        for where in ("process.user.uid", "process.user.gid", "process.user.additionalGids[0]")
+    ],
     (
         "process.user.uid",
         1.0,
