@@ -14,8 +14,8 @@ FOR_ALL := env PLANC=$(PLANC)
 endif
 PYTEST := $(FOR_ALL) $(VENV)/bin/python -m pytest
 
-.PHONY: help demo test install dependencies test-dependencies stage develop unit house native cgroups integration \
-	managers bundles conformance bench lint clean
+.PHONY: help demo test as-root test-vm vm install build-lib dependencies test-dependencies world-dependencies stage \
+	develop unit house native cgroups front integration managers bundles conformance bench lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,13 @@ as-root:
 	$(PYTEST) tests/native tests/cgroups tests/front tests/bundles
 	$(PYTEST) -n 2 tests/integration
 	$(PYTEST) -n 2 tests/managers
+	tests/worlds/run-suite
+
+test-vm: test-dependencies world-dependencies develop stage ## the suite in virtual machines: WORLD=name for one, TESTS=... for a part of it
+	tests/worlds/run-suite $(WORLD) $(if $(TESTS),-- $(TESTS))
+
+vm: test-dependencies world-dependencies develop stage ## a shell in a virtual machine: WORLD=v2, systemd, rootless, v1, qemu ...
+	tests/worlds/run $(or $(WORLD),v2)
 
 install: build-lib ## install below PREFIX (default /usr/local)
 	$(PYTHON) tools/install build/lib $(DESTDIR)$(PREFIX) $(PREFIX)
@@ -50,6 +57,9 @@ dependencies:
 
 test-dependencies: $(VENV)/.complete
 	tools/dependencies test
+
+world-dependencies:
+	$(if $(findstring qemu,$(WORLD)),tools/dependencies emulator)
 
 $(VENV)/.complete: tools/requirements-test.txt
 	tools/dependencies run

@@ -62,6 +62,7 @@ setup(
     install_requires=[
         "cffi>=1.15",  # the kernel's calls that Python lacks, compiled from csrc/
         "click>=8",  # command line: help, errors, completion
+        "jeepney>=0.8",  # D-Bus messages, for --systemd-cgroup only
         "python-prctl>=1.8",  # prctl(2) and capabilities of planc's own process
     ],
     entry_points={"console_scripts": ["planc=runtime.cli.launch:main"]},

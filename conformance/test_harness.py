@@ -94,11 +94,11 @@ def test_what_fails_for_all_must_be_explained() -> None:
 
 
 def test_a_stuck_program_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TIMEOUT_SECONDS", 0.2)
-    (tmp_path / "stuck").write_text("#!/bin/sh\necho 'ok 1 - before'\nsleep 60\n")
+    monkeypatch.setattr(runner, "TIMEOUT_SECONDS", 3)
+    (tmp_path / "stuck").write_text("#!/bin/sh\necho 'ok 1 - before'\nsleep 1000\n")
     (tmp_path / "stuck").chmod(0o755)
     run = runner.Runner(tmp_path, tmp_path / "work", 1)
     stuck = run._execute([str(tmp_path / "stuck")], {"PATH": "/usr/bin:/bin"})
     assert stuck.exit_code is None
     assert stuck.passed() == {tap.Key("before", 1)}
-    assert stuck.seconds < 10
+    assert stuck.seconds >= 3

@@ -142,12 +142,12 @@ static bool is_plain_path(const char *path)
            !(size >= 3 && strcmp(path + size - 3, "/..") == 0);
 }
 
-/* As default_root() of runtime/state/root.py, for root in no user namespace that it knows of. */
+/* As default_root() of runtime/state/root.py; a root that may be one of a user namespace only is Python's. */
 static const char *default_root(void)
 {
     const char *user = getenv("USER"), *directory = getenv("XDG_RUNTIME_DIR");
 
-    if (geteuid() != 0 || (directory && *directory && user && strcmp(user, "root") != 0))
+    if (geteuid() != 0 || (directory && *directory && !(user && strcmp(user, "root") == 0)))
         return NULL;
     return "/run/planc";
 }

@@ -9,8 +9,8 @@
 #include <time.h>
 #include "front.h"
 
-#define END_TIMEOUT 1000    /* ms; who takes longer is waited for in Python, and named there */
-#define REMOVE_TIMEOUT 50   /* ms; a process that has just ended may leave its cgroup a moment later */
+#define END_TIMEOUT 3000    /* ms; who takes longer is waited for in Python, and named there */
+#define REMOVE_TIMEOUT 500  /* ms; a process that has just ended may leave its cgroup a moment later */
 #define FIRST_PAUSE 100     /* µs */
 
 /* In the order in which they go: as long as there is state.json, there is a container. */

@@ -17,15 +17,18 @@ FORCE_PATIENCE = 2.0
 def run(context: Context) -> int:
     """Delete a container; with --force a missing one is no error."""
     force: bool = context.options["force"]
+    directory = None
     try:
         directory = store.open_directory(context.root, context.options["id"])
+        # a command that hangs, in a hook say, does not keep its container alive
+        directory.lock(FORCE_PATIENCE if force else None)
     except StateError:
+        if directory:
+            directory.close()
         if force:
             return 0
         raise
     with directory:
-        # a command that hangs, in a hook say, does not keep its container alive
-        directory.lock(FORCE_PATIENCE if force else None)
         for warning in delete(directory, directory.load(), force):
             context.log.warning(warning)
     return 0

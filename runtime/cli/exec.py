@@ -103,6 +103,8 @@ def plan_exec(context: Context, record: Record, spec: Spec, process: Process, re
     options = ExecOptions(keep_fds=request.keep_fds, pidfd_socket=request.pidfd_socket)
     target = ExecTarget(id=record.id, spec=spec, cgroups=request.cgroups)
     target.rootless, target.frozen = record.rootless, request.frozen
+    if record.systemd_user:
+        target.unit = record.systemd_unit
     plan = compile_exec(process, target, read_host(huge_pages=False, cgroups=False), options)
     if context.debug:
         from runtime.plan.explain import explain_lines

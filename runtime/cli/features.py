@@ -27,6 +27,8 @@ ACTIONS = (
     "SCMP_ACT_TRACE",
     "SCMP_ACT_TRAP",
 )
+# a name that ends with a dot stands for all that begin with it; these change properties of the unit
+UNSAFE_ANNOTATIONS = ("org.systemd.property.",)
 OPERATORS = ("EQ", "GE", "GT", "LE", "LT", "MASKED_EQ", "NE")
 
 
@@ -37,9 +39,7 @@ def run(context: Context) -> int:
 
 
 def features() -> dict[str, Any]:
-    """The features object."""
-    from runtime import __version__
-
+    """The features object: what planc has, whether this host has it or not (but ``supportedFlags``)."""
     return {
         "ociVersionMin": OCI_VERSION_MIN,
         "ociVersionMax": OCI_VERSION,
@@ -48,27 +48,39 @@ def features() -> dict[str, Any]:
         "linux": {
             "namespaces": list(NAMESPACES),
             "capabilities": sorted(CAPABILITIES),
-            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
+            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
             "seccomp": seccomp_features(),
             "apparmor": {"enabled": False},
             "selinux": {"enabled": False},
-            "intelRdt": {"enabled": False},
+            "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},
             "mountExtensions": {"idmap": {"enabled": True}},
             "netDevices": {"enabled": False},
         },
-        "annotations": {
-            "io.github.planc.version": __version__,
-            "io.github.planc.commit": commit(),
-            "org.opencontainers.runc.checkpoint.enabled": "false",
-        },
-        "potentiallyUnsafeConfigAnnotations": [],
+        "annotations": version_annotations(),
+        "potentiallyUnsafeConfigAnnotations": list(UNSAFE_ANNOTATIONS),
     }
+
+
+def version_annotations() -> dict[str, str]:
+    """Versions, and what engines ask every runtime about under runc's name."""
+    from runtime import __version__
+    from runtime.linux.probe.seccomp import library_version
+
+    found = {
+        "io.github.planc.version": __version__,
+        "io.github.planc.commit": commit(),
+        "org.opencontainers.runc.checkpoint.enabled": "false",
+    }
+    if version := library_version():
+        found["io.github.seccomp.libseccomp.version"] = version
+    return found
 
 
 def seccomp_features() -> dict[str, Any]:
     """What libseccomp and the kernel have; "enabled" is whether its bindings are installed."""
     from runtime.errors import PlanError
     from runtime.execute.seccomp_compile import import_bindings
+    from runtime.linux.probe.seccomp import kernel_flags
 
     try:
         bindings = import_bindings()
@@ -81,5 +93,5 @@ def seccomp_features() -> dict[str, Any]:
         "operators": [f"SCMP_CMP_{name}" for name in OPERATORS],
         "archs": sorted(f"SCMP_ARCH_{name}" for name in architectures),
         "knownFlags": sorted(FLAGS),
-        "supportedFlags": sorted(FLAGS),
+        "supportedFlags": sorted(kernel_flags()),
     }

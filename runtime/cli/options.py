@@ -92,6 +92,11 @@ COMMANDS = {
         ("ID",),
         (Option("force", FLAG, "kill it first if it still runs; a missing container is no error", "f"),),
     ),
+    "doctor": Command(
+        "print what this host can and cannot give a container, and what to do about it",
+        (),
+        (Option("json", FLAG, "print JSON"),),
+    ),
     "events": Command(
         "print out-of-memory events and statistics as JSON lines",
         ("ID",),

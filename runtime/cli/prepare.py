@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.cli.descriptors import passed_on
-from runtime.errors import PlanError, UsageError
+from runtime.errors import UsageError
 from runtime.execute.create import CreateRequest
 from runtime.execute.new_record import record_of
 from runtime.linux import posix as os
@@ -38,7 +38,6 @@ def prepare(context: Context, detached: bool) -> Prepared:
 
     The working directory becomes the bundle. Raises PlancError.
     """
-    refuse_systemd(context)
     options = context.options
     check_id(options["id"])
     pid_file = absolute(options["pid_file"])
@@ -49,11 +48,19 @@ def prepare(context: Context, detached: bool) -> Prepared:
     os.chdir(bundle.path)
     host = read_host(namespace_paths(bundle.spec), limits_huge_pages(bundle.spec))
     rootless = context.rootless if context.rootless is not None else host.euid != 0 or host.user_namespace
+    if context.systemd_cgroup:
+        from runtime.cli.systemd import find_systemd
+
+        find_systemd(host, rootless)
     check_terminal(bool(bundle.spec.process and bundle.spec.process.terminal), console_socket, detached)
 
     record = record_of(bundle.spec, bundle.path, bundle.rootfs, options["id"])
     record.rootless = rootless
     record.no_pivot = options["no_pivot"]
+    if host.systemd is not None:
+        from runtime.cli.systemd import record_unit
+
+        record_unit(record, bundle.spec, host)
     linux = bundle.spec.linux
     record.cgroups = list(container_cgroups(linux.cgroups_path if linux else None, options["id"], host))
     notify_dir = ""
@@ -97,15 +104,6 @@ def limits_huge_pages(spec: Spec) -> bool:
     """Whether the config has limits whose page sizes the host must know."""
     resources = spec.linux and spec.linux.resources
     return bool(resources and resources.hugepage_limits)
-
-
-def refuse_systemd(context: Context) -> None:
-    """Raise PlanError with --systemd-cgroup."""
-    if context.systemd_cgroup:
-        raise PlanError(
-            "--systemd-cgroup: planc 0.1 has no systemd cgroup driver yet",
-            hint="leave it out (Docker: native.cgroupdriver=cgroupfs, Podman: --cgroup-manager=cgroupfs)",
-        )
 
 
 def absolute(path: str | None) -> str:

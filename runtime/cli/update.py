@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.cli.context import Context
+    from runtime.linux.host import Host
+    from runtime.plan.ops import Op
     from runtime.spec.model import LinuxResources
+    from runtime.state.record import Record
 
 
 def text(value: str, option: str) -> str:
@@ -56,9 +59,30 @@ def run(context: Context) -> int:
         if container_status(directory, record) == STOPPED:
             raise StateError("cannot update a container that has stopped")
         current = cgroupfs.current_limits(record.cgroups)
-        ops = plan_update(resources, read_host(), current, pointer)
-        cgroupfs.update(record.cgroups, ops)
+        host = read_host()
+        ops = plan_update(resources, host, current, pointer)
+        if record.systemd_unit:
+            update_unit(record, resources, host, current, pointer, ops)
+        else:
+            cgroupfs.update(record.cgroups, ops)
     return 0
+
+
+def update_unit(
+    record: Record,
+    resources: LinuxResources,
+    host: Host,
+    current: dict[str, int],
+    pointer: str,
+    ops: list[Op],
+) -> None:
+    """The same where systemd has made the cgroups: it is told first. Raises PlancError."""
+    from runtime.execute.systemd_update import update
+    from runtime.linux.systemd import read_systemd
+    from runtime.plan.systemd import plan_unit_update
+
+    host.systemd = read_systemd(record.systemd_user)
+    update(record, [*plan_unit_update(resources, host, current, pointer, record.systemd_unit), *ops])
 
 
 def wanted_resources(context: Context) -> tuple[LinuxResources, str]:

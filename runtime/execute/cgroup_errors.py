@@ -9,12 +9,12 @@ from runtime.errors import KernelError, errno_text
 from runtime.execute.cgroupfs import (
     NO_PERMISSION,
     enable_controllers,
-    has_own_processes,
-    read,
     unified_cgroup_of,
     write,
 )
 from runtime.linux import posix as os
+from runtime.linux.cgroup_delegation import Stop, where_it_stops
+from runtime.linux.files import read_file as read
 from runtime.plan.refuse import dotted
 
 TYPE_CHECKING = False
@@ -42,7 +42,11 @@ SETTING_HINTS = {
     ("blkio.bfq.weight", errno.ENOENT): "the kernel has no BFQ I/O scheduler",
     ("blkio.bfq.weight_device", errno.ENOENT): "the kernel has no BFQ I/O scheduler",
     ("io.weight", errno.ENOENT): "the kernel has no weights for I/O (BFQ or iocost)",
+    ("io.weight", errno.EOPNOTSUPP): "neither BFQ nor iocost serves the device: see its queue/scheduler, and"
+    " io.cost.qos",
+    ("io.bfq.weight", errno.EOPNOTSUPP): "the device has another scheduler: see its queue/scheduler",
     ("io.max", errno.ENODEV): "there is no such block device",
+    ("rdma.max", errno.ENODEV): "there is no such RDMA device",
 }
 
 
@@ -119,38 +123,52 @@ def _set_error(path: str, op: Op, err: OSError) -> KernelError:
         detail = f"the container has no {name} cgroup"
         return KernelError(operation, 0, pointer, detail, "the caller has no permission to make it")
     if err.errno == errno.ENOENT and not op.args["controller"]:
-        reason = _why_not_enabled(path, file.partition(".")[0])
+        reason, remedy = _why_not_enabled(path, file.partition(".")[0])
         if reason:
-            return KernelError(operation, 0, pointer, reason)
+            return KernelError(operation, 0, pointer, reason, remedy or None)
     hint = SETTING_HINTS.get((file, err.errno or 0))
     if err.errno == errno.EBUSY and file.startswith("memory."):
         hint = f"the container already uses more ({_usage(path)} bytes)"
     elif err.errno == errno.ENOENT and not hint:
         hint = "this kernel has no such file"
+    elif not hint and _is_read_only(f"{path}/{file}"):
+        hint = "the kernel only lets it be read"
     elif err.errno in NO_PERMISSION and not hint:
         hint = "the caller has no permission to write it"
     return KernelError(operation, err.errno or 0, pointer, hint=hint)
 
 
-def _why_not_enabled(path: str, controller: str) -> str:
-    """v2: which parent does not hand the controller on, and why; "" when the cgroup has it."""
-    name = controller.encode()
-    if controller == "cgroup" or name in read(f"{path}/cgroup.controllers").split():
-        return ""
+def _is_read_only(path: str) -> bool:
+    try:
+        return not os.stat(path).st_mode & 0o222
+    except OSError:
+        return False
+
+
+def _why_not_enabled(path: str, controller: str) -> tuple[str, str]:
+    """v2: which parent does not hand the controller on, and why, and what to do; "" when the cgroup has
+    it."""
+    if controller == "cgroup" or controller in read(f"{path}/cgroup.controllers").decode().split():
+        return "", ""
+    stop = where_it_stops(path, controller)
+    if stop is None:
+        # nothing to be seen: the kernel has its own reason
+        stop = _refused(path, controller)
+    if stop.absent:
+        return f"the {controller} controller is not available: {stop.path} has not got it", ""
+    return f"{stop.path} does not hand on the {controller} controller: {stop.reason}", stop.remedy
+
+
+def _refused(path: str, controller: str) -> Stop:
+    """What the kernel says when the nearest parent that has the controller is asked to hand it on."""
     parent = os.path.dirname(path)
-    while name not in read(f"{parent}/cgroup.controllers").split():
+    while controller not in read(f"{parent}/cgroup.controllers").decode().split():
         parent = os.path.dirname(parent)
-        if not os.path.exists(f"{parent}/cgroup.controllers"):
-            return f"this host has no {controller} controller"
-    why = ""
-    if has_own_processes(parent):
-        why = "a cgroup with processes of its own cannot have children with controllers"
-    else:
-        try:
-            write(f"{parent}/cgroup.subtree_control", b"+" + name)
-        except OSError as err:
-            why = errno_text(err.errno or 0)
-    return f"{parent} does not hand on the {controller} controller: {why}" if why else ""
+    try:
+        write(f"{parent}/cgroup.subtree_control", f"+{controller}".encode())
+    except OSError as err:
+        return Stop(parent, errno_text(err.errno or 0))
+    return Stop(parent, "it does so only now", "try again")
 
 
 def _usage(path: str) -> int:
@@ -169,7 +187,8 @@ def check_usage(path: str, op: Op) -> None:
     except OSError:
         return
     if usage > int(op.args["value"]):
-        operation = f"limit memory to {op.args['value']}"
+        what = "memory and swap" if op.cause.endswith("/swap") else "memory"
+        operation = f"limit {what} to {op.args['value']}"
         detail = f"the container already uses more ({usage} bytes)"
         raise KernelError(operation, 0, dotted(op.cause), detail, "memory.checkBeforeUpdate is set")
 

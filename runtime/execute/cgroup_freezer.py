@@ -6,8 +6,9 @@ import select
 import time
 
 from runtime.errors import KernelError
-from runtime.execute.cgroupfs import read, write
+from runtime.execute.cgroupfs import write
 from runtime.linux import posix as os
+from runtime.linux.files import read_file as read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

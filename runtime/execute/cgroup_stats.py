@@ -5,8 +5,8 @@ Times are nanoseconds, sizes bytes; members that runc omits when they are zero a
 
 from __future__ import annotations
 
-from runtime.execute.cgroupfs import read
 from runtime.linux import posix as os
+from runtime.linux.files import read_file as read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from runtime.execute.cgroupfs import Cgroup
 
 UNLIMITED = (1 << 64) - 1
+PSI_AVERAGES = ("avg10", "avg60", "avg300")
+NO_PRESSURE = {"avg10": 0.0, "avg60": 0.0, "avg300": 0.0, "total": 0}
 CPUSET_FLAGS = (
     "cpu_exclusive",
     "mem_hardwall",
@@ -30,7 +32,7 @@ CPUSET_FLAGS = (
 BLKIO_V1 = (
     ("ioServiceBytesRecursive", "io_service_bytes"),
     ("ioServicedRecursive", "io_serviced"),
-    ("ioQueuedRecursive", "io_queued"),
+    ("ioQueueRecursive", "io_queued"),
     ("ioServiceTimeRecursive", "io_service_time"),
     ("ioWaitTimeRecursive", "io_wait_time"),
     ("ioMergedRecursive", "io_merged"),
@@ -114,6 +116,22 @@ def _list(text: str) -> list[int]:
     return numbers
 
 
+def _pressure(path: str) -> dict[str, Any]:
+    """Pressure stall information as member `psi`: for what share of the last 10, 60 and 300 s, in
+    percent, and how long in all, in microseconds, some or all processes waited. Without it (a kernel
+    that has none, or has it switched off) no member."""
+    psi: dict[str, Any] = {}
+    for line in _text(path).splitlines():
+        kind, *fields = line.split()
+        values = dict([field.split("=", 1) for field in fields])
+        psi[kind] = {name: float(values[name]) for name in PSI_AVERAGES}
+        psi[kind]["total"] = int(values["total"])
+    if not psi:
+        return {}
+    # the CPU has had no "full" before Linux 5.13
+    return {"psi": {kind: psi.get(kind, NO_PRESSURE) for kind in ("some", "full")}}
+
+
 # cpu
 
 
@@ -139,7 +157,8 @@ def _cpu_v2(path: str) -> dict[str, Any]:
     usage = _some({"total": table.get("usage_usec", 0) * 1000})
     usage["kernel"] = table.get("system_usec", 0) * 1000
     usage["user"] = table.get("user_usec", 0) * 1000
-    return {"usage": usage, "throttling": _throttling(table, table.get("throttled_usec", 0) * 1000)}
+    throttling = _throttling(table, table.get("throttled_usec", 0) * 1000)
+    return {"usage": usage, "throttling": throttling, **_pressure(f"{path}/cpu.pressure")}
 
 
 def _throttling(table: dict[str, int], time: int) -> dict[str, Any]:
@@ -201,6 +220,7 @@ def _memory_v2(path: str) -> dict[str, Any]:
             "kernel": _some({"limit": 0, "usage": raw.get("kernel", 0), "failcnt": 0}, "limit", "failcnt"),
             "kernelTCP": _some({"limit": 0, "usage": raw.get("sock", 0), "failcnt": 0}, "limit", "failcnt"),
             "raw": raw,
+            **_pressure(f"{path}/memory.pressure"),
         }
     )
 
@@ -245,11 +265,12 @@ def _blkio_v2(path: str) -> dict[str, Any]:
             if name in IO_STAT:
                 member, op = IO_STAT[name]
                 values.setdefault(member, []).append(_entry(device, op, int(number)))
+    values.update(_pressure(f"{path}/io.pressure"))
     return values
 
 
 def _hugetlb(path: str, v1: bool) -> dict[str, Any]:
-    """By page size: "2MB"."""
+    """By page size ("2MB"): what is reserved, where the kernel counts that, else what is used."""
     try:
         names = os.listdir(path)
     except OSError:
@@ -258,12 +279,13 @@ def _hugetlb(path: str, v1: bool) -> dict[str, Any]:
     sizes = [name.split(".")[1] for name in names if name.startswith("hugetlb.") and name.endswith(end)]
     values = {}
     for size in sorted(set(sizes)):
-        prefix = f"{path}/hugetlb.{size}."
+        plain = f"{path}/hugetlb.{size}."
+        prefix = f"{plain}rsvd." if f"hugetlb.{size}.rsvd{end}" in names else plain
         counter = {"usage": _number(prefix + end[1:])}
         if v1:
             counter["max"] = _number(prefix + "max_usage_in_bytes")
             counter["failcnt"] = _number(prefix + "failcnt")
         else:
-            counter["failcnt"] = _table(prefix + "events").get("max", 0)
+            counter["failcnt"] = _table(plain + "events").get("max", 0)
         values[size] = _some(counter, "failcnt")
     return values

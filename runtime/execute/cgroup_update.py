@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.execute.cgroupfs import apply, read, write
+from runtime.execute.cgroupfs import apply, write
+from runtime.linux.files import read_file as read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

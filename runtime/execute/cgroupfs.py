@@ -12,6 +12,7 @@ import time
 
 from runtime.errors import KernelError
 from runtime.linux import posix as os
+from runtime.linux.files import read_file as read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,20 +29,15 @@ DEFAULT_POINTER = "linux.cgroupsPath"
 PARENT_TIMEOUT = 5.0
 
 
-def read(path: str, size: int = 65536) -> bytes:
-    """One read(2) of a small file. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, size)
-    finally:
-        os.close(fd)
-
-
 def write(path: str, value: bytes) -> None:
-    """One write(2), as cgroup files want it. Raises OSError."""
+    """One write(2), as cgroup files want it. Raises OSError.
+
+    An empty value, such as that of a cpuset that is its parent's, needs a byte: the kernel is not told
+    of a write of none.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, value)
+        os.write(fd, value or b"\n")
     finally:
         os.close(fd)
 
@@ -76,11 +72,19 @@ def _create_one(cgroup: Cgroup, optional: bool, pointer: str, made: list[str]) -
         if new:
             made.append(path)
         if "cpuset" in controllers:
-            _inherit_cpuset(path)
+            inherit_cpuset(path)
         elif not controllers:
+            from runtime.linux.cgroup import cgroup_type
+
             enable_controllers(path)
+            if cgroup_type(path) == "domain invalid":
+                from runtime.execute.cgroup_threaded import make_threaded
+
+                make_threaded(path)
     except OSError as err:
         if optional and err.errno in NO_PERMISSION:
+            if path in made:
+                _try_rmdir(path)
             return False
         from runtime.execute.cgroup_errors import create_error
 
@@ -119,7 +123,7 @@ def _try_rmdir(path: str) -> None:
         pass
 
 
-def _inherit_cpuset(path: str) -> None:
+def inherit_cpuset(path: str) -> None:
     """v1: no process may enter a cpuset without CPUs and memory nodes, and a new one has none."""
     parent = os.path.dirname(path)
     for name in ("cpuset.cpus", "cpuset.mems"):
@@ -127,7 +131,7 @@ def _inherit_cpuset(path: str) -> None:
             continue
         value = read(f"{parent}/{name}").strip()
         if not value:
-            _inherit_cpuset(parent)
+            inherit_cpuset(parent)
             value = read(f"{parent}/{name}").strip()
         write(f"{path}/{name}", value)
 
@@ -151,18 +155,15 @@ def enable_controllers(path: str, wanted: str = "") -> None:
             return
         enabled = read(f"{parent}/cgroup.subtree_control").split()
         missing = [name for name in offered if name not in enabled]
-        if missing and not has_own_processes(parent):
-            _enable(f"{parent}/cgroup.subtree_control", missing)
+        if missing:
+            _enable_unless_used(parent, missing)
 
 
-def has_own_processes(path: str) -> bool:
-    """v2: whether the cgroup, other than the root, has processes, so that its children can have no
-    controllers. (Those that the kernel would still enable, such as pids, would make it threaded, and
-    its children unfit for processes.)"""
-    try:
-        return os.path.exists(f"{path}/cgroup.type") and bool(read(f"{path}/cgroup.procs", 16))
-    except OSError:
-        return True
+def _enable_unless_used(parent: str, names: list[bytes]) -> None:
+    from runtime.linux.cgroup import has_own_processes
+
+    if not has_own_processes(parent):
+        _enable(f"{parent}/cgroup.subtree_control", names)
 
 
 def _enable(file: str, names: list[bytes]) -> None:
@@ -288,10 +289,21 @@ def unified_cgroup_of(pid: int, path: str) -> str:
     """The directory of the process's cgroup, which is `path` or below. Raises OSError."""
     for line in read(f"/proc/{pid}/cgroup").decode().splitlines():
         if line.startswith("0::"):
-            name = f"/{os.path.basename(path)}/"
-            _, found, below = f"{line[3:]}/".partition(name)
-            return f"{path}/{below}".rstrip("/") if found else path
+            return path + _below(path, line[3:])
     return path
+
+
+def _below(path: str, member: str) -> str:
+    """Which part of `member`, as /proc/PID/cgroup has it, is below directory `path`: what follows the
+    longest run of names with which `path` ends, whatever is mounted where."""
+    names = member.split("/")[1:]
+    longest, below = 0, ""
+    for start in range(len(names)):
+        for end in range(len(names), start + longest, -1):
+            if path.endswith("/" + "/".join(names[start:end])):
+                longest, below = end - start, "".join([f"/{name}" for name in names[end:]])
+                break
+    return below
 
 
 # used and removed

@@ -72,6 +72,7 @@ class Creation(PlanRun):
         self.directory: store.ContainerDirectory | None = None
         self.index = 0
         self.cgroups: list[Cgroup] = []
+        self.scope = False
 
     def run(self) -> None:
         ops = self.plan.ops
@@ -110,8 +111,43 @@ class Creation(PlanRun):
         self.cgroups += cgroupfs.create([cgroup], self.record.rootless, dotted(op.cause))
 
     def do_cgroup_set(self, op: Op) -> None:
-        """One that comes when there is an init."""
-        cgroupfs.apply(self.cgroups, [op])
+        """Limits that come when there is a stage or an init: all that follow each other at once."""
+        ops = self.plan.ops
+        first = last = next(index for index, other in enumerate(ops) if other is op)
+        if ops[first - 1].code in LIMITS:
+            return
+        while ops[last].code in LIMITS:
+            last += 1
+        cgroupfs.apply(self.cgroups, ops[first:last])
+
+    do_cgroup_check = do_cgroup_devices = do_cgroup_set
+
+    def do_systemd_scope(self, op: Op) -> None:
+        from runtime.execute.systemd import await_scope, begin_scope
+
+        unit, user = op.args["unit"], bool(op.args["user"])
+        properties, pid = op.args["properties"], self.conversation.pid
+        job = begin_scope(unit, user, properties, pid, self.record.annotations)
+        self.scope = True
+        await_scope(unit, user, job)
+
+    def do_cgroup_adopt(self, op: Op) -> None:
+        from runtime.execute.systemd_cgroups import adopt
+
+        cgroup = (tuple(op.args.get("controllers") or ()), op.args["path"])
+        pure_v2 = sum(other.code == op.code for other in self.plan.ops) == 1
+        record, pid = self.record, self.conversation.pid
+        self.cgroups += adopt(cgroup, pid, record.rootless, dotted(op.cause), pure_v2)
+
+    def do_systemd_set(self, op: Op) -> None:
+        from runtime.execute.systemd import set_properties
+
+        set_properties(op.args["unit"], bool(op.args["user"]), op.args["properties"])
+
+    def do_cgroup_owner(self, op: Op) -> None:
+        from runtime.execute.cgroup_owner import give_away
+
+        give_away(op)
 
     def do_cgroup_join(self, op: Op) -> None:
         cgroupfs.join(self.cgroups, self.conversation.pid, self.born_inside)
@@ -188,6 +224,7 @@ class Creation(PlanRun):
             return
         steps = (
             self.end_processes,
+            self.stop_scope,
             self.remove_cgroups,
             self.unmount,
             self.run_poststop,
@@ -200,6 +237,14 @@ class Creation(PlanRun):
                 if isinstance(error, PlancError):
                     error.message += f" (and then: {err})"
         self.directory.close()
+
+    def stop_scope(self) -> None:
+        """One of that name that we have not begun is somebody else's."""
+        if self.scope:
+            from runtime.execute.systemd import stop_unit
+
+            cgroupfs.kill(self.cgroups, SIGKILL)
+            stop_unit(self.record.systemd_unit, self.record.systemd_user)
 
     def remove_cgroups(self) -> None:
         cgroupfs.kill(self.cgroups, SIGKILL)

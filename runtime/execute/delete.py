@@ -35,8 +35,11 @@ def delete(directory: ContainerDirectory, record: Record | None, force: bool) ->
     if now not in (status.STOPPED, status.CREATED) and not force:
         raise StateError(f"cannot delete container {record.id} that is not stopped: {now}")
     if record.pid:
-        if now != status.STOPPED or not gone_with_init(record):
+        gone = now == status.STOPPED and gone_with_init(record)
+        if not gone:
             end_processes(record, now)
+        stop_scope(record)
+        if not gone:
             cgroupfs.remove(record.cgroups)
         remove_mounts(record)
         warnings = run_poststop(record)
@@ -54,6 +57,17 @@ def gone_with_init(record: Record) -> bool:
     keeps that from being removed.
     """
     return has_own_pid_namespace(record) and cgroupfs.remove_empty(record.cgroups)
+
+
+def stop_scope(record: Record) -> None:
+    """The systemd driver: nothing is left in the scope, and systemd is to forget it. Raises PlancError.
+
+    Not before there was an init: then it ended with the stage, and one of its name is another's.
+    """
+    if record.systemd_unit:
+        from runtime.execute.systemd import stop_unit
+
+        stop_unit(record.systemd_unit, record.systemd_user)
 
 
 def remove_mounts(record: Record) -> None:

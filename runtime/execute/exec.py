@@ -66,7 +66,7 @@ class Execution(PlanRun):
         self.conversation.wait_for_exec()
 
     def open_cgroup(self) -> int:
-        if self.request.frozen:
+        if self.request.frozen or self.record.systemd_user:
             return -1
         return cgroupfs.open_unified(self.request.cgroups, self.fallback())
 
@@ -76,6 +76,12 @@ class Execution(PlanRun):
 
     def do_cgroup_join(self, op: Op) -> None:
         cgroupfs.join(self.request.cgroups, self.conversation.pid, self.born_inside, self.fallback())
+
+    def do_systemd_attach(self, op: Op) -> None:
+        from runtime.execute.systemd import attach
+
+        args = op.args
+        attach(args["unit"], bool(args["user"]), args["below"], self.conversation.pid)
 
     def seccomp_blobs(self) -> dict[str, bytes]:
         if not any(op.code == "seccomp" for op in self.plan.ops):

@@ -6,7 +6,7 @@ Sources: /proc/self/mountinfo (proc(5)) and /proc/self/cgroup (cgroups(7)).
 from __future__ import annotations
 
 from runtime.linux import posix as os
-from runtime.linux.files import read_text
+from runtime.linux.files import read_file, read_text
 from runtime.linux.host import CgroupLayout
 
 TYPE_CHECKING = False
@@ -27,11 +27,30 @@ def read_layout() -> CgroupLayout:
     membership = read_text("/proc/self/cgroup")
     layout = usual_v2(membership) or parse_layout(read_text("/proc/self/mountinfo"), membership)
     if layout.unified:
+        layout.part = os.path.exists(f"{layout.unified}/cgroup.type")
         try:
             layout.controllers = tuple(read_text(f"{layout.unified}/cgroup.controllers").split())
         except OSError:
             pass
     return layout
+
+
+def cgroup_type(path: str) -> str:
+    """v2: cgroup.type; "domain" for the root of all, which has no such file. Raises OSError."""
+    try:
+        return read_file(f"{path}/cgroup.type").decode().strip()
+    except FileNotFoundError:
+        return "domain"
+
+
+def has_own_processes(path: str) -> bool:
+    """v2: whether the cgroup, other than the root, has processes, so that its children can have no
+    controllers. (Those that the kernel would still enable, such as pids, would make it threaded, and
+    its children unfit for processes.)"""
+    try:
+        return os.path.exists(f"{path}/cgroup.type") and bool(read_file(f"{path}/cgroup.procs", 16))
+    except OSError:
+        return True
 
 
 def usual_v2(membership: str, mountpoint: str = USUAL) -> CgroupLayout | None:

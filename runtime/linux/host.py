@@ -25,10 +25,11 @@ class CgroupLayout:
     ``v1``: per mounted v1 hierarchy, in mountinfo order: (names, mountpoint, own path) with
     names as the kernel lists them (``("cpu", "cpuacct")``, ``("name=systemd",)``).
     ``unified``: mountpoint of cgroup2 or "". ``own``: own path in the unified hierarchy.
-    ``controllers``: the unified root's ``cgroup.controllers``.
+    ``controllers``: the ``cgroup.controllers`` of what is mounted there. ``part``: that is not the
+    root of the hierarchy but a cgroup (a container, a cgroup namespace).
     """
 
-    __slots__ = ("mode", "v1", "unified", "own", "controllers")
+    __slots__ = ("mode", "v1", "unified", "own", "controllers", "part")
 
     def __init__(
         self,
@@ -37,12 +38,14 @@ class CgroupLayout:
         unified: str = "/sys/fs/cgroup",
         own: str = "/",
         controllers: tuple[str, ...] = (),
+        part: bool = False,
     ) -> None:
         self.mode = mode
         self.v1 = v1
         self.unified = unified
         self.own = own
         self.controllers = controllers
+        self.part = part
 
 
 class Systemd:

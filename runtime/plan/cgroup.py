@@ -64,7 +64,12 @@ def container_cgroups(cgroups_path: str | None, container_id: str, host: Host) -
     An absolute cgroupsPath counts from the mountpoint, a relative one (absent: the container's id)
     from the caller's own cgroup; on a pure v2 host from that cgroup's parent, since a cgroup with
     processes cannot have children with controllers. No ".." leads out of where the path counts from.
+    With the systemd driver the path is another one: see ``runtime.plan.systemd_unit``.
     """
+    if host.systemd is not None:
+        from runtime.plan.systemd_unit import systemd_cgroups
+
+        return systemd_cgroups(cgroups_path, container_id, host)
     layout = host.cgroup
     inner = clean_path(cgroups_path or container_id)
     absolute = bool(cgroups_path) and (cgroups_path or "").startswith("/")
@@ -116,6 +121,17 @@ PARTS = (
 )
 
 
+#: Core files that would keep the container's processes from being born there, or are commands.
+NO_LIMITS = {
+    "cgroup.procs": "planc puts the container's processes there",
+    "cgroup.threads": "planc puts the container's processes there",
+    "cgroup.subtree_control": "a cgroup whose children have controllers can have no processes",
+    "cgroup.type": "planc sets it",
+    "cgroup.freeze": "use pause",
+    "cgroup.kill": "use kill",
+}
+
+
 class LimitRequest:
     """What the functions of cgroup_v1 and cgroup_v2 are given.
 
@@ -138,7 +154,6 @@ def _limits(request: LimitRequest, host: Host) -> list[Op]:
     layout = host.cgroup
     mounted = [name for names, _, _ in layout.v1 for name in names]
     pure_v2 = bool(layout.unified) and not layout.v1
-    _check_page_sizes(request, host)
     ops: list[Op] = []
     for attribute, v1, v2, function in PARTS:
         if getattr(request.resources, attribute) is None:
@@ -147,6 +162,8 @@ def _limits(request: LimitRequest, host: Host) -> list[Op]:
         writes = _writes(function, request, unified)
         if writes and v1 not in mounted and v2 not in layout.controllers:
             raise _missing(v2 if unified else v1, request.pointer + writes[0][2], layout)
+        if attribute == "hugepage_limits":
+            _check_page_sizes(request, host)
         ops += _sets("" if unified else v1, writes, request.pointer)
     return ops + _unified(request, layout)
 
@@ -170,8 +187,13 @@ def _sets(controller: str, writes: Writes, pointer: str) -> list[Op]:
 
 def _missing(controller: str, where: str, layout: CgroupLayout) -> PlanError:
     have = [name for names, _, _ in layout.v1 for name in names] + list(layout.controllers)
-    message = f"the {controller} controller is not available on this host"
-    return refuse(where, message, f"it has {', '.join(have)}" if have else "no cgroup file system is mounted")
+    if not have:
+        place, hint = "on this host", "no cgroup file system is mounted"
+    elif layout.part:
+        place, hint = "in the part of the cgroups that the caller sees", f"it has {', '.join(have)}"
+    else:
+        place, hint = "on this host", f"it has {', '.join(have)}"
+    return refuse(where, f"the {controller} controller is not available {place}", hint)
 
 
 def _check_page_sizes(request: LimitRequest, host: Host) -> None:
@@ -189,16 +211,27 @@ def _unified(request: LimitRequest, layout: CgroupLayout) -> list[Op]:
         where = f"{request.pointer}/unified/{pointer_token(file)}"
         if not layout.unified:
             raise refuse(where, "this host has no unified hierarchy (cgroup v2)")
-        controller = file.partition(".")[0]
-        if "/" in file or "." not in file:
-            raise refuse(where, f'"{file}" is not the name of a cgroup file')
-        if controller != "cgroup" and controller not in layout.controllers:
-            raise _missing(controller, where, layout)
+        _check_unified(file, where, layout)
         # the kernel takes one setting per write(2)
         for line in value.split("\n") if "\n" in value else [value]:
             if line or not value:
                 ops.append(Op("cgroup_set", where, controller="", file=file, value=line))
     return ops
+
+
+def _check_unified(file: str, where: str, layout: CgroupLayout) -> None:
+    """Whether it can be a file of a controller that this host has in the unified hierarchy."""
+    controller = file.partition(".")[0]
+    if "/" in file or "." not in file:
+        raise refuse(where, f'"{file}" is not the name of a cgroup file')
+    if file in NO_LIMITS:
+        raise refuse(where, f"{file} is not a limit", f"remove it: {NO_LIMITS[file]}")
+    if controller == "cgroup" or controller in layout.controllers:
+        return
+    if any(controller in names for names, _, _ in layout.v1):
+        message = f"this host has the {controller} controller in cgroup v1, which unified does not reach"
+        raise refuse(where, message, "write the limit by its name in linux.resources")
+    raise _missing(controller, where, layout)
 
 
 def _devices(resources: LinuxResources | None, layout: CgroupLayout) -> list[Op]:

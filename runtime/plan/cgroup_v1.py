@@ -121,26 +121,34 @@ def block_io(request: LimitRequest) -> Writes:
 
 
 def _throttle(wanted: LinuxBlockIO) -> Writes:
-    writes: Writes = []
-    for name, file, devices in (
-        ("throttleReadBpsDevice", "read_bps", wanted.throttle_read_bps_device),
-        ("throttleWriteBpsDevice", "write_bps", wanted.throttle_write_bps_device),
-        ("throttleReadIOPSDevice", "read_iops", wanted.throttle_read_iops_device),
-        ("throttleWriteIOPSDevice", "write_iops", wanted.throttle_write_iops_device),
+    return [
+        (f"blkio.throttle.{file}_device", f"{device} {rate}", where)
+        for file, _, device, rate, where in throttles(wanted)
+    ]
+
+
+def throttles(wanted: LinuxBlockIO) -> list[tuple[str, str, str, int, str]]:
+    """What is said of each device: (part of v1's file name, v2's key, "major:minor", rate, pointer)."""
+    said = []
+    for name, file, key, devices in (
+        ("throttleReadBpsDevice", "read_bps", "rbps", wanted.throttle_read_bps_device),
+        ("throttleWriteBpsDevice", "write_bps", "wbps", wanted.throttle_write_bps_device),
+        ("throttleReadIOPSDevice", "read_iops", "riops", wanted.throttle_read_iops_device),
+        ("throttleWriteIOPSDevice", "write_iops", "wiops", wanted.throttle_write_iops_device),
     ):
         for index, device in enumerate(devices or ()):
-            value = f"{device.major}:{device.minor} {device.rate}"
-            writes.append((f"blkio.throttle.{file}_device", value, f"/blockIO/{name}/{index}/rate"))
-    return writes
+            where = f"/blockIO/{name}/{index}/rate"
+            said.append((file, key, f"{device.major}:{device.minor}", device.rate, where))
+    return said
 
 
-def hugepages(request: LimitRequest) -> Writes:
-    """Usage and, where the kernel has it, reservation."""
+def hugepages(request: LimitRequest, file: str = "limit_in_bytes") -> Writes:
+    """Usage and, where the kernel has it, reservation; `file`: what v2 calls "max"."""
     writes: Writes = []
     for index, wanted in enumerate(request.resources.hugepage_limits or ()):
         where = f"/hugepageLimits/{index}/limit"
         for kind in ("", "rsvd."):
-            writes.append((f"hugetlb.{wanted.page_size}.{kind}limit_in_bytes", str(wanted.limit), where))
+            writes.append((f"hugetlb.{wanted.page_size}.{kind}{file}", str(wanted.limit), where))
     return writes
 
 

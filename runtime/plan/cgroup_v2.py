@@ -24,8 +24,10 @@ def memory(request: LimitRequest) -> Writes:
     if wanted is None:
         return []
     writes: Writes = []
-    if request.update and wanted.check_before_update and wanted.limit and wanted.limit > 0:
-        writes.append(("memory.current", str(wanted.limit), "/memory/limit"))
+    if request.update and wanted.check_before_update:
+        for value, where in ((wanted.limit, "/memory/limit"), (wanted.swap, "/memory/swap")):
+            if value and value > 0:
+                writes.append(("memory.current", str(value), where))
     swap = swap_max(request)
     if swap is not None:
         where = "/memory/swap" if wanted.swap else "/memory/limit"
@@ -122,15 +124,9 @@ def block_io(request: LimitRequest) -> Writes:
             number, where = f"{device.major}:{device.minor}", f"/blockIO/weightDevice/{index}/weight"
             writes.append(("io.bfq.weight", f"{number} {device.weight}", where))
             writes.append(("io.weight", f"{number} {io_weight(device.weight)}", where))
-    for name, key, devices in (
-        ("throttleReadBpsDevice", "rbps", wanted.throttle_read_bps_device),
-        ("throttleWriteBpsDevice", "wbps", wanted.throttle_write_bps_device),
-        ("throttleReadIOPSDevice", "riops", wanted.throttle_read_iops_device),
-        ("throttleWriteIOPSDevice", "wiops", wanted.throttle_write_iops_device),
-    ):
-        for index, throttled in enumerate(devices or ()):
-            value = f"{throttled.major}:{throttled.minor} {key}={throttled.rate or 'max'}"
-            writes.append(("io.max", value, f"/blockIO/{name}/{index}/rate"))
+    # one key per write: the kernel keeps what it has of the others
+    for _, key, number, rate, where in cgroup_v1.throttles(wanted):
+        writes.append(("io.max", f"{number} {key}={rate or 'max'}", where))
     return writes
 
 
@@ -140,13 +136,7 @@ def io_weight(weight: int) -> int:
 
 
 def hugepages(request: LimitRequest) -> Writes:
-    """Usage and, where the kernel has it, reservation."""
-    writes: Writes = []
-    for index, wanted in enumerate(request.resources.hugepage_limits or ()):
-        where = f"/hugepageLimits/{index}/limit"
-        for kind in ("", "rsvd."):
-            writes.append((f"hugetlb.{wanted.page_size}.{kind}max", str(wanted.limit), where))
-    return writes
+    return cgroup_v1.hugepages(request, "max")
 
 
 def rdma(request: LimitRequest) -> Writes:

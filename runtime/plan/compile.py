@@ -56,7 +56,11 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
     names = Namespaces(target.spec.linux)
     p = _exec_payload(payload, target.spec.linux, names, host)
     ops = [
-        *_spawn(options.keep_fds, target.cgroups, target.rootless or target.frozen),
+        *(
+            _spawn_attached(options.keep_fds, target)
+            if target.unit
+            else _spawn(options.keep_fds, target.cgroups, target.rootless or target.frozen)
+        ),
         *process.oom_score_adj(p),
         *_not_dumpable("(exec)"),
         *namespaces.enter_running(names),
@@ -83,6 +87,8 @@ def compile_exec(payload: Process, target: ExecTarget, host: Host, options: Exec
 
 def _before_spawn(c: Container, limits: list[Op]) -> list[Op]:
     """planc: the record first, so that `delete` finds whatever comes after; limits before the process."""
+    if c.host.systemd is not None:
+        return _in_scope(c, limits)
     cgroups_path = c.linux.cgroups_path if c.linux else None
     cgroups = container_cgroups(cgroups_path, c.options.id, c.host)
     return [
@@ -90,6 +96,19 @@ def _before_spawn(c: Container, limits: list[Op]) -> list[Op]:
         *[op for op in limits if not _keeps_init_out(op)],
         *mounts.open_mapping_namespaces(c),
         *_spawn(c.options.keep_fds, cgroups, c.options.rootless),
+    ]
+
+
+def _in_scope(c: Container, limits: list[Op]) -> list[Op]:
+    """The same with the systemd driver: the stage first, waiting until its scope has the limits."""
+    from runtime.plan.systemd import enter_rest
+
+    return [
+        Op("reserve_state", "(create)", id=c.options.id),
+        *mounts.open_mapping_namespaces(c),
+        Op("spawn", "(stage)", keep_fds=c.options.keep_fds),
+        *[op for op in limits if not _keeps_init_out(op)],
+        *enter_rest(c),
     ]
 
 
@@ -103,7 +122,7 @@ def _stage(c: Container, p: Payload) -> list[Op]:
         *_hold_trees(c),
         *namespaces.join(c),
         *namespaces.unshare_user(c),
-        *([] if c.privileged else _not_dumpable()),
+        *([] if c.privileged or _in_new_user_namespace(c) else _not_dumpable()),
         *namespaces.unshare_rest(c),
         *_take_trees(c),
         *namespaces.time_offsets(c),
@@ -173,11 +192,22 @@ def _process(c: Container, p: Payload, limits: list[Op]) -> list[Op]:
 def _cgroup(c: Container) -> list[Op]:
     resources = c.linux.resources if c.linux else None
     cgroups_path = c.linux.cgroups_path if c.linux else None
-    return plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless)
+    limits = plan_cgroup(resources, cgroups_path, c.options.id, c.host, c.options.rootless)
+    if "cgroup" in c.namespaces.new and not c.host.cgroup.v1:
+        from runtime.plan.cgroup_owner import cgroup_owner
+
+        limits += cgroup_owner(c)
+    if c.host.systemd is not None:
+        from runtime.plan.systemd import plan_systemd
+
+        return plan_systemd(c, limits)
+    return limits
 
 
 def _keeps_init_out(op: Op) -> bool:
     """A limit of one process: the stage is one too, so that it is set when the stage has gone."""
+    if op.code == "systemd_set":
+        return True
     return op.code == "cgroup_set" and op.args["file"] == "pids.max" and op.args["value"] == "1"
 
 
@@ -193,9 +223,22 @@ def _spawn(keep_fds: int, cgroups: list[Cgroup], moved_in: bool) -> list[Op]:
     return [spawn, Op("enter_cgroups", "(cgroup)", tasks=tasks)] if tasks else [spawn]
 
 
+def _spawn_attached(keep_fds: int, target: ExecTarget) -> list[Op]:
+    """Into a scope of the caller's manager: only systemd may move a process there from outside."""
+    below = target.cgroups[-1][1].partition(f"/{target.unit}")[2]
+    attach = Op("systemd_attach", "(cgroup)", unit=target.unit, user=1, below=below or "/")
+    return [Op("spawn", "(stage)", keep_fds=keep_fds), attach]
+
+
 def _not_dumpable(cause: str = "(create)") -> list[Op]:
     """What the stage holds of the host is not for other processes to look at: ptrace(2), proc(5)."""
     return [Op("dumpable", cause, value=0)]
+
+
+def _in_new_user_namespace(c: Container) -> bool:
+    """Nobody is in it who could look at the stage and init of a user but the user, whose hooks enter
+    the namespaces by /proc/PID/ns; by the time `exec` brings somebody, init holds nothing of the host."""
+    return "user" in c.namespaces.new
 
 
 def _open_trees(c: Container) -> list[Op]:
@@ -263,6 +306,7 @@ def _check_labels(c: Container) -> None:
 
 def _payload(c: Container) -> Payload:
     p = Payload(c.process, _available(c.host, c.namespaces))
+    p.hidden = not c.privileged
     _bind_to(p, c.linux, c.idmap)
     if c.options.notify_socket_dir:
         p.environment.append(f"NOTIFY_SOCKET={mounts.NOTIFY_DIRECTORY}/notify.sock")

@@ -133,7 +133,7 @@ def time_offsets(c: Container) -> list[Op]:
         text += f"{clock} {seconds} {nanoseconds}\n"
     cause = "/linux/timeOffsets"
     write = Op("time_offsets", cause, text=text)
-    if not c.namespaces.own("user"):
+    if not c.namespaces.own("user") or (not c.privileged and "user" in c.namespaces.new):
         return [write]
     return [Op("dumpable", cause, value=1), write, Op("dumpable", cause, value=0)]
 

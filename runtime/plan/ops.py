@@ -137,12 +137,23 @@ RUNTIME_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "reserve_state": (("id", "str"),),
     # cgroup directories; `controllers` empty: the unified hierarchy
     "cgroup_create": (("path", "str"), ("controllers", "strv")),
+    # the systemd driver: a scope around the stage, each property "Name=VALUE" in GVariant text;
+    # `user` 1: of the caller's manager
+    "systemd_scope": (("unit", "str"), ("user", "u64"), ("properties", "strv")),
+    # a directory of the scope's, made unless systemd has; the stage may be inside
+    "cgroup_adopt": (("path", "str"), ("controllers", "strv")),
+    # properties of the scope that come later
+    "systemd_set": (("unit", "str"), ("user", "u64"), ("properties", "strv")),
+    # the stage enters the scope, as the manager's doing; `below`: which of its cgroups, "/" itself
+    "systemd_attach": (("unit", "str"), ("user", "u64"), ("below", "str")),
     # one file of one controller ("" : unified), before the process is inside
     "cgroup_set": (("controller", "str"), ("file", "str"), ("value", "str")),
     # a file that must not say more than the value: a limit below what is used already
     "cgroup_check": (("controller", "str"), ("file", "str"), ("value", "str")),
     # device rules in order, each "allow c 1:3 rwm"; v1 writes files, v2 loads a BPF program
     "cgroup_devices": (("rules", "strv"),),
+    # the directory, and what in it may be delegated, becomes the user's
+    "cgroup_owner": (("path", "str"), ("uid", "u64")),
     # start the stage; from here operations of init may follow
     "spawn": (("keep_fds", "u64"),),
     # the stage's pid enters the cgroups

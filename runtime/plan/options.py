@@ -84,15 +84,17 @@ class ExecTarget(_Options):
     cgroups   the directories that the process enters
     rootless  the runtime may lack permission for some of them
     frozen    a process born in them would stand still, and planc with it: the runtime moves it in
+    unit      the scope of the caller's systemd manager that the process enters, "" for none
 
     The executor supplies the slots ``pidfd`` (of the container's init), ``console`` (with a
     terminal) and, for a container without a mount namespace of its own, ``root`` (its root directory).
     """
 
-    __slots__ = ("id", "spec", "cgroups", "rootless", "frozen")
-    DEFAULTS = {"cgroups": (), "rootless": False, "frozen": False}
+    __slots__ = ("id", "spec", "cgroups", "rootless", "frozen", "unit")
+    DEFAULTS = {"cgroups": (), "rootless": False, "frozen": False, "unit": ""}
     id: str
     spec: Spec
     cgroups: list[Cgroup]
     rootless: bool
     frozen: bool
+    unit: str

@@ -38,11 +38,12 @@ class Payload:
     listener         (path, metadata) of the agent for SCMP_ACT_NOTIFY; path "" for none
     environment      variables that planc adds
     is_init          the container's first process: it gets /dev/console and a default umask
+    hidden           until it executes, its caller may not look at it in /proc unless it is made dumpable
     warnings         collects lines for a person
     """
 
     __slots__ = (
-        "capabilities", "environment", "gids", "is_init", "listener", "personality", "process",
+        "capabilities", "environment", "gids", "hidden", "is_init", "listener", "personality", "process",
         "seccomp_flags", "setgroups_denied", "uids", "warnings",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class Payload:
         self.listener = ("", "")
         self.environment: list[str] = []
         self.is_init = True
+        self.hidden = False
         self.warnings: list[str] = []
 
     @property
@@ -181,12 +183,20 @@ def become_payload(p: Payload) -> list[Op]:
         Op("setgroups", _groups_cause(p), gids=p.additional_gids, skip=int(p.setgroups_denied)),
         Op("setuid", "/process/user", uid=p.uid, gid=p.gid),
         Op("chdir", "/process/cwd", path=cwd, may_fail=0),
+        *_visible(p),
         *early,
         *_capset(p),
         Op("find_executable", "/process/args/0", name=p.process.args[0]),
         *late,
         Op("done", "(ready)"),
     ]
+
+
+def _visible(p: Payload) -> list[Op]:
+    """A user's tools enter the namespaces of a created container (slirp4netns) and `exec` does. The last
+    change of ids has hidden the process; it holds nothing of the host any more, and a filter may forbid
+    prctl(2) from here on."""
+    return [Op("dumpable", "(rootless)", value=1)] if p.hidden else []
 
 
 def _groups_cause(p: Payload) -> str:

@@ -19,6 +19,8 @@ class Record:
     config            the parts of config.json that outlive `create` (process, hooks, annotations,
                       linux.namespaces ...), as they were then: later edits of the file do not count
     notify_socket     the host's NOTIFY_SOCKET at create, "" for none
+    systemd_unit      with the systemd cgroup driver: the container's scope; else ""
+    systemd_user      it is one of the caller's own manager (systemd --user)
     covered_mount     without a mount namespace of the container's own: id of the caller's mount under its
                       root file system, see mount_namespaces(7) and proc(5); else 0
     """
@@ -26,7 +28,7 @@ class Record:
     __slots__ = (
         "annotations", "bundle", "cgroups", "config", "covered_mount", "created", "creating", "id",
         "no_pivot", "notify_socket", "oci_version", "pid", "rootfs", "rootless", "start_time",
-        "systemd_cgroup", "terminal",
+        "systemd_cgroup", "systemd_unit", "systemd_user", "terminal",
     )  # fmt: skip
 
     def __init__(self, container_id: str, bundle: str) -> None:
@@ -45,6 +47,8 @@ class Record:
         self.covered_mount = 0
         self.rootless = False
         self.systemd_cgroup = False
+        self.systemd_unit = ""
+        self.systemd_user = False
         self.no_pivot = False
         self.terminal = False
 

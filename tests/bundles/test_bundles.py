@@ -27,8 +27,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLANC = os.environ.get("PLANC") or str(REPOSITORY / "build/prefix/bin/planc")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PATIENCE_SECONDS = 20
-WEB_PORT = 8473
+PATIENCE_SECONDS = 60
+WEB_PORT = "8473"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: cgroups, and other users")
 
@@ -56,7 +56,7 @@ class Container:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                timeout=60,
+                timeout=120,
                 check=False,
                 **self._identity(),
             )
@@ -65,9 +65,22 @@ class Container:
         assert result.returncode == 0, f"{verb}: {text}"
         return text
 
+    def begin(self, *words: str, output: Path) -> None:
+        """Run a command that leaves a container behind, whose output goes to a file too."""
+        with output.open("w") as out:
+            subprocess.run(
+                self.argv(*words),
+                cwd=self.bundle,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=120,
+                check=True,
+            )
+
     def script(self, path: str) -> None:
         """Run a program of the bundle directory, such as rootfs.sh, as the container's user."""
-        subprocess.run([path], cwd=self.bundle, check=True, timeout=60, **self._identity())
+        subprocess.run([path], cwd=self.bundle, check=True, timeout=120, **self._identity())
 
     def state(self) -> dict[str, Any]:
         """Return what `state` prints."""
@@ -85,7 +98,7 @@ class Container:
     def clean(self) -> None:
         """Delete the container if it is still there."""
         subprocess.run(
-            self.argv("delete", "--force"), capture_output=True, timeout=60, check=False, **self._identity()
+            self.argv("delete", "--force"), capture_output=True, timeout=120, check=False, **self._identity()
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -188,10 +201,14 @@ def read_until(terminal: int, pattern: bytes) -> bytes:
 
 def test_web_server(make: Callable[[str], Container]) -> None:
     container = make("web-server")
+    port = free_port()
+    config = container.bundle / "config.json"
+    assert WEB_PORT in config.read_text()
+    config.write_text(config.read_text().replace(WEB_PORT, str(port)))
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", WEB_PORT), 1)
+        socket.create_connection(("127.0.0.1", port), 1)
     container.call("run", "--detach")
-    page = fetch(f"http://127.0.0.1:{WEB_PORT}/")
+    page = fetch(f"http://127.0.0.1:{port}/")
     assert page == (container.bundle / "index.html").read_bytes()
     pid = container.pid()
     status = status_of(pid)
@@ -201,7 +218,14 @@ def test_web_server(make: Callable[[str], Container]) -> None:
     container.wait_stopped()
     container.call("delete")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", WEB_PORT), 1)
+        socket.create_connection(("127.0.0.1", port), 1)
+
+
+def free_port() -> int:
+    """Return the number of a port that nobody listens on, for the bundle's own may be in use here."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def fetch(url: str) -> bytes:
@@ -221,16 +245,7 @@ def fetch(url: str) -> bytes:
 def test_limits(make: Callable[[str], Container]) -> None:
     container = make("limits")
     output = container.bundle / "output"
-    with output.open("w") as out:
-        subprocess.run(
-            container.argv("create"),
-            cwd=container.bundle,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            timeout=60,
-            check=True,
-        )
+    container.begin("create", output=output)
     pid = container.pid()
     assert cgroup_value(pid, "memory", "memory.limit_in_bytes", "memory.max") == str(32 << 20)
     assert cgroup_value(pid, "pids", "pids.max", "pids.max") == "16"
@@ -254,7 +269,8 @@ def user(request: pytest.FixtureRequest) -> Iterator[pwd.struct_passwd]:
     ranges = ["-K", f"SUB_UID_COUNT={count}", "-K", f"SUB_GID_COUNT={count}"]
     subprocess.run(["useradd", "--no-create-home", *ranges, name], check=True)
     yield pwd.getpwnam(name)
-    subprocess.run(["userdel", name], check=True, capture_output=True)
+    # it refuses while a process of the user is a zombie
+    wait_until(lambda: subprocess.run(["userdel", name], capture_output=True).returncode == 0, "userdel")
 
 
 def test_rootless(tree: Path, user: pwd.struct_passwd, request: pytest.FixtureRequest) -> None:
@@ -319,16 +335,9 @@ def test_hooks(make: Callable[[str], Container]) -> None:
 def test_seccomp(make: Callable[[str], Container]) -> None:
     container = make("seccomp")
     output = container.bundle / "output"
-    with output.open("w") as out:
-        subprocess.run(
-            container.argv("run", "--detach"),
-            cwd=container.bundle,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            timeout=60,
-            check=True,
-        )
+    with (container.bundle / "rootfs/try.sh").open("a") as script:
+        script.write("exec sleep 1000\n")  # to be looked at as long as it takes
+    container.begin("run", "--detach", output=output)
     wait_until(lambda: "sethostname" in output.read_text(), "the last line of try.sh")
     assert status_of(container.pid())["Seccomp"] == "2"
     assert output.read_text().splitlines() == [
@@ -339,6 +348,7 @@ def test_seccomp(make: Callable[[str], Container]) -> None:
         "sethostname: ended by signal 31",
     ]
     assert not (container.bundle / "rootfs/tmp/dir").exists()
+    container.call("kill", after=("KILL",))
     container.wait_stopped()
     container.call("delete")
 

@@ -116,7 +116,7 @@ class Box:
         until(lambda: not self._kill_all())
         for path in left:
             for parent, _, _ in os.walk(path, topdown=False):
-                os.rmdir(parent)
+                until(lambda parent=parent: _removed(parent))  # type: ignore[misc]
 
     def _kill_all(self) -> bool:
         """Kill what is listed, which may be gone by then; False when nothing was."""
@@ -125,6 +125,17 @@ class Box:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return bool(pids)
+
+
+def _removed(path: str) -> bool:
+    """Processes that have ended may leave their cgroup a moment later."""
+    try:
+        os.rmdir(path)
+    except OSError as err:
+        if err.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def _lines(path: str) -> list[str]:
@@ -136,7 +147,7 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def until(done: Callable[[], object], timeout: float = 10.0) -> None:
+def until(done: Callable[[], object], timeout: float = 60.0) -> None:
     """Wait until it is true; the test fails when it does not become so."""
     end = time.monotonic() + timeout
     while not done():
@@ -162,7 +173,7 @@ def alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any
@@ -115,6 +116,17 @@ def test_without_permission(box: Box) -> None:
         f"linux.cgroupsPath: create cgroup {box.cgroups[0][1]}: EACCES: permission denied;"
         " the caller has no permission to make cgroups there"
     )
+
+
+@pytest.mark.v2
+def test_with_permission_for_no_more_than_the_directory(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        assert os.path.isdir(path)
+        raise PermissionError(errno.EACCES, "")
+
+    monkeypatch.setattr(cgroupfs, "enable_controllers", refuse)
+    assert cgroupfs.create(box.cgroups, optional=True) == []
+    assert not os.path.exists(box.directory(""))
 
 
 def test_parents_that_others_take_away(new_box: Callable[[str], Box]) -> None:

@@ -22,11 +22,21 @@ while True: pass
 """
 
 
-def runs(pids: set[int]) -> bool:
-    """Whether any of them uses the CPU for half a second."""
-    before = sum(boxes.cpu_time(pid) for pid in pids)
+def used(pids: set[int]) -> int:
+    """Clock ticks of CPU time."""
+    return sum(boxes.cpu_time(pid) for pid in pids)
+
+
+def await_running(pids: set[int]) -> None:
+    before = used(pids)
+    boxes.until(lambda: used(pids) > before)
+
+
+def stand_still(pids: set[int]) -> bool:
+    """Whether none of them uses the CPU for half a second."""
+    before = used(pids)
     time.sleep(0.5)
-    return sum(boxes.cpu_time(pid) for pid in pids) > before
+    return used(pids) == before
 
 
 def test_the_frozen_do_not_run_and_the_thawed_do(box: Box) -> None:
@@ -34,13 +44,13 @@ def test_the_frozen_do_not_run_and_the_thawed_do(box: Box) -> None:
     box.python(SPIN_TREE)
     boxes.until(lambda: len(box.listed()) == 4)
     pids = box.listed()
-    assert runs(pids)
+    await_running(pids)
     cgroupfs.freeze(box.cgroups)
     assert cgroupfs.frozen(box.cgroups)
-    assert not runs(pids)
+    assert stand_still(pids)
     cgroupfs.thaw(box.cgroups)
     assert not cgroupfs.frozen(box.cgroups)
-    assert runs(pids)
+    await_running(pids)
 
 
 def test_those_in_cgroups_below_too(new_box: Callable[[str], Box]) -> None:
@@ -48,7 +58,7 @@ def test_those_in_cgroups_below_too(new_box: Callable[[str], Box]) -> None:
     inner.create()
     inner.python(SPIN)
     cgroupfs.freeze(outer.cgroups)
-    assert not runs(inner.listed())
+    assert stand_still(inner.listed())
     assert not cgroupfs.frozen(inner.cgroups), "it is the parent that is frozen"
 
 

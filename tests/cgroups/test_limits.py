@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,6 +19,7 @@ from runtime.spec.model import (
     LinuxMemory,
     LinuxPids,
     LinuxThrottleDevice,
+    LinuxWeightDevice,
 )
 
 from . import box as boxes
@@ -88,13 +90,12 @@ def test_the_limit_holds(box: Box) -> None:
 
 
 def block_device() -> tuple[int, int]:
-    """A whole disk of this machine."""
-    for name in sorted(os.listdir("/sys/block")):
-        if not name.startswith(("loop", "ram", "zram")):
-            with open(f"/sys/block/{name}/dev") as file:
-                major, minor = file.read().strip().split(":")
+    """A whole disk of this machine, or a loop device that is in use."""
+    for name in sorted(os.listdir("/sys/block"), key=lambda name: (name.startswith("loop"), name)):
+        if not name.startswith(("ram", "zram")) and int(boxes.open_text(f"/sys/block/{name}/size")) > 0:
+            major, minor = boxes.open_text(f"/sys/block/{name}/dev").split(":")
             return int(major), int(minor)
-    pytest.skip("this machine has no disk")
+    pytest.skip("this machine has no block device of any size")
 
 
 @pytest.mark.controller("blkio")
@@ -134,12 +135,55 @@ def test_weight(box: Box) -> None:
         assert box.read("blkio", bfq).removeprefix("default ") == "500"
     elif os.path.exists(f"{path}/io.weight"):
         box.apply(block_io=LinuxBlockIO(weight=500))
-        assert box.read("blkio", "io.weight") == "default 4950"
+        assert box.read("blkio", "io.weight").splitlines()[0] == "default 4950"
     else:
         with pytest.raises(KernelError) as caught:
             box.apply(block_io=LinuxBlockIO(weight=500))
         assert "linux.resources.blockIO.weight: write " in str(caught.value)
         assert str(caught.value).endswith(("BFQ I/O scheduler", "(BFQ or iocost)"))
+
+
+@pytest.mark.v2
+@pytest.mark.controller("blkio")
+def test_weight_of_a_device(box: Box) -> None:
+    """With BFQ if that is the device's scheduler, else with iocost if it is switched on for it."""
+    major, minor = block_device()
+    box.create()
+    if not (set(os.listdir(box.directory(""))) & {"io.bfq.weight", "io.weight"}):
+        pytest.skip("this kernel has no weights for I/O (BFQ or iocost)")
+    wanted = LinuxBlockIO(weight_device=[LinuxWeightDevice(major=major, minor=minor, weight=300)])
+    try:
+        box.apply(block_io=wanted)
+    except KernelError as err:
+        assert "linux.resources.blockIO.weightDevice[0].weight: write " in str(err)
+        assert "ENOTSUP: operation not supported; " in str(err) and "scheduler" in str(err)
+        return
+    for name, value in (("io.bfq.weight", 300), ("io.weight", 2930)):
+        if os.path.exists(f"{box.directory('')}/{name}"):
+            assert f"{major}:{minor} {value}" in box.read("", name).splitlines()
+            return
+
+
+@pytest.mark.v2
+@pytest.mark.controller("blkio")
+def test_what_is_said_of_one_device_is_one_line(box: Box) -> None:
+    """Each write has one key, and the kernel keeps the others."""
+    major, minor = block_device()
+
+    def rate(number: int) -> list[LinuxThrottleDevice]:
+        return [LinuxThrottleDevice(major=major, minor=minor, rate=number)]
+
+    box.create(
+        block_io=LinuxBlockIO(
+            throttle_read_bps_device=rate(MIB),
+            throttle_write_bps_device=rate(2 * MIB),
+            throttle_read_iops_device=rate(100),
+            throttle_write_iops_device=rate(200),
+        )
+    )
+    assert box.read("", "io.max") == f"{major}:{minor} rbps={MIB} wbps={2 * MIB} riops=100 wiops=200"
+    box.apply(block_io=LinuxBlockIO(throttle_read_bps_device=rate(0)))
+    assert box.read("", "io.max") == f"{major}:{minor} rbps=max wbps={2 * MIB} riops=100 wiops=200"
 
 
 @contextlib.contextmanager
@@ -180,6 +224,50 @@ def test_unified(box: Box) -> None:
     assert box.read("", "memory.high") == str(32 * MIB)
     assert box.read("", "memory.max") == str(48 * MIB)
     assert box.read("", "cgroup.max.depth") == "3"
+
+
+@pytest.mark.v2
+def test_unified_line_by_line(box: Box) -> None:
+    """The kernel takes one setting per write."""
+    major, minor = block_device()
+    box.create(unified={"io.max": f"{major}:{minor} rbps=5000\n{major}:{minor} wbps=6000\n"})
+    assert box.read("", "io.max") == f"{major}:{minor} rbps=5000 wbps=6000 riops=max wiops=max"
+
+
+@pytest.mark.v2
+@pytest.mark.controller("cpuset")
+def test_unified_without_a_value_takes_it_back(box: Box) -> None:
+    box.create(cpu=LinuxCPU(cpus="0"))
+    assert box.read("", "cpuset.cpus") == "0"
+    box.apply(unified={"cpuset.cpus": ""})
+    assert box.read("", "cpuset.cpus") == ""
+
+
+@pytest.mark.v2
+@pytest.mark.controller("memory")
+def test_the_oom_killer_takes_all_or_one(new_box: Callable[[str], Box]) -> None:
+    """memory.oom.group, which v1 has no word for."""
+    for name, group, survives in (("/one", "0", True), ("/all", "1", False)):
+        box = new_box(name)
+        box.create(memory=LinuxMemory(limit=16 * MIB, swap=16 * MIB), unified={"memory.oom.group": group})
+        assert box.read("", "memory.oom.group") == group
+        bystander = box.start()
+        assert box.python("x = bytearray(64 << 20)").wait(timeout=60) == -signal.SIGKILL
+        if survives:
+            assert bystander.poll() is None
+        else:
+            assert bystander.wait(timeout=20) == -signal.SIGKILL
+
+
+@pytest.mark.v2
+def test_unified_file_that_can_only_be_read(box: Box) -> None:
+    box.create()
+    with pytest.raises(KernelError) as caught:
+        box.apply(unified={"memory.current": "1"})
+    assert str(caught.value).startswith(
+        'linux.resources.unified["memory.current"]: write 1 to memory.current'
+    )
+    assert str(caught.value).endswith("; the kernel only lets it be read")
 
 
 @pytest.mark.v2
@@ -263,16 +351,18 @@ def test_a_memory_limit_below_what_is_used(box: Box) -> None:
 
 
 @pytest.mark.v2
-def test_check_before_update(box: Box) -> None:
+@pytest.mark.parametrize("member", ["limit", "swap"])
+def test_check_before_update(box: Box, member: str) -> None:
     box.create()
     child = box.python("x = bytearray(32 << 20); print(1, flush=True); import time; time.sleep(99)")
     assert child.stdout is not None
     child.stdout.readline()
-    op = Op("cgroup_check", "/memory/limit", controller="", file="memory.current", value=str(MIB))
+    op = Op("cgroup_check", f"/memory/{member}", controller="", file="memory.current", value=str(MIB))
     with pytest.raises(KernelError) as caught:
         cgroupfs.apply(box.cgroups, [op])
+    what = "memory" if member == "limit" else "memory and swap"
     assert str(caught.value).startswith(
-        "memory.limit: limit memory to 1048576: the container already uses more ("
+        f"memory.{member}: limit {what} to 1048576: the container already uses more ("
     )
     assert str(caught.value).endswith("; memory.checkBeforeUpdate is set")
     assert boxes.alive(child.pid)
@@ -312,7 +402,8 @@ def test_a_parent_with_processes_hands_no_controllers_on(new_box: Callable[[str]
     assert inner.read("", "cgroup.type") == "domain"
     assert str(caught.value) == (
         f"linux.resources.memory.limit: write {MIB} to memory.max: {outer.cgroups[0][1]} does not hand on"
-        " the memory controller: a cgroup with processes of its own cannot have children with controllers"
+        " the memory controller: a cgroup with processes of its own cannot have children with controllers;"
+        " move them to a cgroup below it, or choose another cgroupsPath"
     )
 
 

@@ -57,7 +57,7 @@ def test_sigkill_reaches_the_frozen(box: Box) -> None:
     child = box.start()
     cgroupfs.freeze(box.cgroups)
     cgroupfs.kill(box.cgroups, signal.SIGKILL)
-    assert child.wait(timeout=10) == -signal.SIGKILL
+    assert child.wait(timeout=60) == -signal.SIGKILL
     assert not cgroupfs.frozen(box.cgroups)
 
 
@@ -99,7 +99,7 @@ def test_a_paused_container_stays_so_when_signalled(box: Box) -> None:
     cgroupfs.kill(box.cgroups, signal.SIGTERM)
     assert cgroupfs.frozen(box.cgroups)
     cgroupfs.thaw(box.cgroups)
-    assert child.wait(timeout=10) == -signal.SIGTERM
+    assert child.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_others_are_left_alone(box: Box) -> None:
@@ -118,7 +118,7 @@ def test_a_process_that_was_still_entering(box: Box) -> None:
     outsider = box.outsider()
     cgroupfs.join(box.cgroups[:1], outsider.pid)
     cgroupfs.kill(box.cgroups, signal.SIGKILL)
-    assert outsider.wait(timeout=10) == -signal.SIGKILL
+    assert outsider.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_kill_of_nothing(box: Box) -> None:
@@ -167,18 +167,23 @@ def test_join_of_what_is_not_there(box: Box) -> None:
     cgroupfs.join_exec(box.cgroups, outsider.pid)
 
 
+def opened(box: Box, init: int = 0) -> int:
+    """The inode of the cgroup that clone3(2) is given."""
+    fd = cgroupfs.open_unified(box.cgroups, init)
+    try:
+        assert not os.get_inheritable(fd)
+        return os.fstat(fd).st_ino
+    finally:
+        os.close(fd)
+
+
 @pytest.mark.skipif(not boxes.LAYOUT.unified, reason="this machine has no unified hierarchy")
 def test_the_descriptor_of_the_unified_cgroup(box: Box) -> None:
     assert cgroupfs.open_unified([]) == -1
     with pytest.raises(KernelError, match=r"open cgroup .*: ENOENT"):
         cgroupfs.open_unified(box.cgroups)
     box.create()
-    fd = cgroupfs.open_unified(box.cgroups)
-    try:
-        assert os.fstat(fd).st_ino == os.stat(box.directory("")).st_ino
-        assert not os.get_inheritable(fd)
-    finally:
-        os.close(fd)
+    assert opened(box) == os.stat(box.directory("")).st_ino
 
 
 @pytest.mark.v2
@@ -193,11 +198,31 @@ def test_a_container_that_has_moved_its_processes_down(new_box: Callable[[str], 
         cgroupfs.join(outer.cgroups, other.pid)
     cgroupfs.join_exec(outer.cgroups, other.pid, init.pid)
     assert boxes.membership(other.pid) == boxes.membership(init.pid)
-    fd = cgroupfs.open_unified(outer.cgroups, init.pid)
-    try:
-        assert os.fstat(fd).st_ino == os.stat(inner.directory("")).st_ino
-    finally:
-        os.close(fd)
+    assert opened(outer, init.pid) == os.stat(inner.directory("")).st_ino
+
+
+@pytest.mark.v2
+def test_its_own_cgroups_may_have_any_names(new_box: Callable[[str], Box]) -> None:
+    outer, inner = new_box("/a/a"), new_box("/a/a/a/init.scope")
+    inner.create()
+    init = inner.start()
+    with open(f"{outer.directory('')}/cgroup.subtree_control", "w") as file:
+        file.write("+pids")
+    assert opened(outer, init.pid) == os.stat(inner.directory("")).st_ino
+
+
+@pytest.mark.v2
+def test_limits_of_one_that_has_moved_its_processes_down(new_box: Callable[[str], Box]) -> None:
+    """They stay where they are: at its top."""
+    outer, inner = new_box(""), new_box("/init.scope")
+    outer.create(pids=LinuxPids(limit=50))
+    inner.create()
+    init = inner.start()
+    cgroupfs.update(outer.cgroups, outer.ops(pids=LinuxPids(limit=60)))
+    assert outer.read("", "pids.max") == "60"
+    assert inner.read("", "pids.max") == "max"
+    assert cgroupfs.pids(outer.cgroups) == [init.pid]
+    assert cgroupfs.stats(outer.cgroups)["pids"] == {"current": 1, "limit": 60}
 
 
 @pytest.mark.v2
@@ -232,10 +257,10 @@ def test_remove_waits_for_the_dying(box: Box) -> None:
     box.create()
     child = box.start()
     timer = threading.Timer(0.3, child.kill)
-    timer.start()
     begin = time.monotonic()
+    timer.start()
     cgroupfs.remove(box.cgroups)
-    assert 0.25 < time.monotonic() - begin < 5
+    assert time.monotonic() - begin > 0.25
     assert not any(os.path.exists(path) for _, path in box.cgroups)
     timer.join()
 

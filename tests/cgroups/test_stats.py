@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
@@ -140,3 +141,83 @@ def test_ooms_are_counted(box: Box) -> None:
     eater = box.python("x = bytearray(64 << 20)")
     assert eater.wait(timeout=60) == -signal.SIGKILL
     assert oom_count(box.cgroups) == 1
+
+
+PRESSURE_FILES = {"cpu": "cpu.pressure", "memory": "memory.pressure", "blkio": "io.pressure"}
+
+
+@pytest.mark.v2
+@pytest.mark.parametrize("member", PRESSURE_FILES)
+def test_pressure(box: Box, member: str) -> None:
+    """As the kernel's file has it; where the kernel has none there is no member."""
+    box.create()
+    busy(box)
+    psi = cgroupfs.stats(box.cgroups)[member].get("psi")
+    try:
+        text = boxes.open_text(f"{box.directory('')}/{PRESSURE_FILES[member]}")
+    except OSError:
+        assert psi is None
+        return
+    kinds = [line.split()[0] for line in text.splitlines()]
+    assert list(psi) == ["some", "full"]
+    for kind, values in psi.items():
+        assert list(values) == ["avg10", "avg60", "avg300", "total"]
+        assert all(0 <= values[name] <= 100 for name in ("avg10", "avg60", "avg300"))
+        assert isinstance(values["total"], int) and (kind in kinds or values["total"] == 0)
+
+
+@pytest.mark.v2
+@pytest.mark.controller("cpu")
+def test_pressure_is_felt(box: Box) -> None:
+    """A throttled process waits for the CPU."""
+    box.create(cpu=LinuxCPU(quota=5000, period=100000))
+    if not os.path.exists(f"{box.directory('')}/cpu.pressure"):
+        pytest.skip("this kernel has no pressure stall information (CONFIG_PSI)")
+    box.start("sh", "-c", "while :; do :; done")
+    box.start("sh", "-c", "while :; do :; done")
+    boxes.until(lambda: cgroupfs.stats(box.cgroups)["cpu"]["psi"]["some"]["total"] > 100_000, 60)
+
+
+def test_pressure_of_other_kernels(tmp_path: Any) -> None:
+    """Linux 5.12 has only "some" for the CPU; one that has it switched off has files that say nothing."""
+    text = "some avg10=1.50 avg60=0.25 avg300=0.00 total=42\n"
+    (tmp_path / "cpu.pressure").write_text(text)
+    (tmp_path / "io.pressure").write_text("")
+    stats = cgroupfs.stats([((), str(tmp_path))])
+    nothing = {"avg10": 0.0, "avg60": 0.0, "avg300": 0.0, "total": 0}
+    assert stats["cpu"]["psi"] == {
+        "some": {"avg10": 1.5, "avg60": 0.25, "avg300": 0.0, "total": 42},
+        "full": nothing,
+    }
+    assert "psi" not in stats["blkio"] and "psi" not in stats["memory"]
+
+
+@pytest.mark.v2
+@pytest.mark.controller("hugetlb")
+def test_huge_pages_count_when_they_are_reserved(box: Box) -> None:
+    size = "2MB"
+    box.create()
+    if not os.path.exists(f"{box.directory('')}/hugetlb.{size}.rsvd.current"):
+        pytest.skip(f"this kernel does not count reservations of {size} pages")
+    pool = "/proc/sys/vm/nr_hugepages"
+    before = boxes.open_text(pool)
+    with open(pool, "w") as file:
+        file.write(str(int(before) + 4))
+    try:
+        # MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, never touched
+        code = "import mmap, time; m = mmap.mmap(-1, 4 << 20, 0x40022); print(1, flush=True); time.sleep(99)"
+        child = box.python(code)
+        assert child.stdout is not None and child.stdout.readline() == "1\n"
+        assert box.read("", f"hugetlb.{size}.current") == "0"
+        assert cgroupfs.stats(box.cgroups)["hugetlb"][size] == {"usage": 4 * MIB, "failcnt": 0}
+    finally:
+        with open(pool, "w") as file:
+            file.write(before)
+
+
+def test_names_of_v1_members_are_runcs(tmp_path: Any) -> None:
+    """Each from its file; "queue" is the odd one."""
+    for name in ("io_service_bytes", "io_queued", "sectors"):
+        (tmp_path / f"blkio.{name}_recursive").write_text("8:0 Read 5\n8:0 Total 5\nTotal 5\n")
+    blkio = cgroupfs.stats([(("blkio",), str(tmp_path))])["blkio"]
+    assert set(blkio) == {"ioServiceBytesRecursive", "ioQueueRecursive", "sectorsRecursive"}

@@ -73,6 +73,74 @@ def test_on_failure_everything_is_as_before(box: Box) -> None:
     assert box.read("pids", "pids.max") == "7"
 
 
+@pytest.mark.v2
+def test_unified(box: Box) -> None:
+    """It wins over what is converted, and what it does not name stays."""
+    box.create(
+        memory=LinuxMemory(limit=64 * MIB), pids=LinuxPids(limit=50), unified={"memory.high": str(MIB)}
+    )
+    updated(box, memory=LinuxMemory(limit=32 * MIB), unified={"memory.max": "max", "memory.oom.group": "1"})
+    assert box.read("", "memory.max") == "max"
+    assert box.read("", "memory.oom.group") == "1"
+    assert box.read("", "memory.high") == str(MIB)
+    assert box.read("", "pids.max") == "50"
+
+
+@pytest.mark.v2
+@pytest.mark.parametrize(
+    ("file", "value", "error"),
+    [("memory.high", "nonsense", "EINVAL"), ("memory.nonsense", "1", "ENOENT"), ("pids.max", "-7", "EINVAL")],
+)
+def test_unified_that_fails_changes_nothing(box: Box, file: str, value: str, error: str) -> None:
+    box.create(unified={"memory.high": str(32 * MIB), "memory.low": str(MIB), "pids.max": "77"})
+    before = _files(box.directory(""))
+    unified = {"memory.low": "0", "memory.oom.group": "1", "cpu.weight": "7", file: value}
+    with pytest.raises(KernelError, match=rf'unified\["{file}"\]: write {value} to {file}: {error}'):
+        updated(box, unified=unified)
+    assert _files(box.directory("")) == before
+
+
+@pytest.mark.v2
+def test_check_before_update(box: Box) -> None:
+    """The kernel would make room by killing."""
+    box.create(memory=LinuxMemory(limit=64 * MIB, swap=128 * MIB), pids=LinuxPids(limit=50))
+    child = box.python("x = bytearray(32 << 20); print(1, flush=True); import time; time.sleep(99)")
+    assert child.stdout is not None
+    child.stdout.readline()
+    memory = LinuxMemory(limit=MIB, swap=MIB, check_before_update=True)
+    with pytest.raises(KernelError, match=r"memory\.limit: limit memory to 1048576: the container already"):
+        updated(box, memory=memory, pids=LinuxPids(limit=60))
+    assert boxes.alive(child.pid)
+    assert cgroupfs.current_limits(box.cgroups)["limit"] == 64 * MIB
+    assert box.read("", "pids.max") == "50"
+    updated(box, memory=LinuxMemory(limit=48 * MIB, swap=64 * MIB, check_before_update=True))
+    assert cgroupfs.current_limits(box.cgroups)["swap"] == 64 * MIB
+
+
+@pytest.mark.v2
+@pytest.mark.controller("cpu")
+def test_idle_there_and_back(box: Box) -> None:
+    box.create(cpu=LinuxCPU(shares=512))
+    updated(box, cpu=LinuxCPU(idle=1))
+    assert box.read("", "cpu.idle") == "1"
+    with pytest.raises(KernelError, match=r"an idle cgroup \(cpu.idle 1\) has no shares"):
+        updated(box, cpu=LinuxCPU(shares=1024))
+    updated(box, cpu=LinuxCPU(idle=0, shares=1024))
+    assert (box.read("", "cpu.idle"), box.read("", "cpu.weight")) == ("0", "100")
+
+
+@pytest.mark.v2
+@pytest.mark.controller("cpuset")
+def test_cpus_are_put_back_when_the_rest_fails(box: Box) -> None:
+    """An empty file is a value too: those of the parent."""
+    box.create()
+    with pytest.raises(KernelError, match="pids.limit|pids.max"):
+        updated(box, cpu=LinuxCPU(cpus="0"), unified={"pids.max": "nonsense"})
+    assert box.read("", "cpuset.cpus") == ""
+    updated(box, cpu=LinuxCPU(cpus="0"))
+    assert box.read("", "cpuset.cpus") == "0"
+
+
 def _files(path: str) -> dict[str, str]:
     """Every limit of the directory: the files that may be written and do not count."""
     found = {}

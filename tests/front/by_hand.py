@@ -61,15 +61,11 @@ class Init:
         os.close(self.status)
 
     def join(self) -> bytes:
-        """What came through the FIFO; b"" for one that nobody woke."""
-        if self.thread.is_alive():
-            self.thread.join(0.05)
-        woken = not self.thread.is_alive()
-        if not woken:
-            os.write(self.fifo, b"!")
+        """What has come through the FIFO; b"" for one that nobody woke."""
+        os.write(self.fifo, b"!")
         self.thread.join()
         os.close(self.fifo)
-        return self.heard if woken else b""
+        return self.heard.removesuffix(b"!")
 
 
 def sleeper(*argv: str) -> subprocess.Popen[bytes]:

@@ -54,7 +54,7 @@ class Command:
     def __call__(self, *arguments: str | bytes, **options: Any) -> tuple[int, bytes, bytes]:
         """Exit code, standard output, standard error."""
         with self.spawn(*arguments, **options) as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
             return process.returncode, out, err
 
 

@@ -146,7 +146,7 @@ def test_never_other_than_python(
     "env",
     [
         {},
-        {"XDG_RUNTIME_DIR": "/run/user/0"},
+        {"XDG_RUNTIME_DIR": ""},
         {"XDG_RUNTIME_DIR": "/run/user/0", "USER": "root"},
         {"USER": "joe"},
     ],
@@ -159,9 +159,9 @@ def test_the_default_root(front: Command, env: dict[str, str], root: list[str]) 
     assert front(*root, "delete", "--force", "no-such-container", env=env) == (0, b"", b"")
 
 
-@pytest.mark.parametrize("user", ["joe", ""])
-def test_a_root_that_may_be_none(front: Command, user: str) -> None:
-    env = {"XDG_RUNTIME_DIR": "/run/user/0", "USER": user}
+@pytest.mark.parametrize("user", [{"USER": "joe"}, {"USER": ""}, {}])
+def test_a_root_that_may_be_none(front: Command, user: dict[str, str]) -> None:
+    env = {"XDG_RUNTIME_DIR": "/run/user/0", **user}
     assert front("delete", "--force", "no-such-container", env=env)[0] == PYTHON
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +164,32 @@ def test_another_command_holds_the_lock(front: Command, stopped: Path) -> None:
     fcntl.flock(fd, fcntl.LOCK_EX)
     refused(front, stopped, "--force")
     os.close(fd)
+
+
+@pytest.mark.parametrize(("flags", "code"), [(["--force"], 0), ([], 1)])
+def test_another_command_deletes_it_meanwhile(
+    reference: Command, stopped: Path, flags: list[str], code: int
+) -> None:
+    """With --force it is gone as wanted, whoever did it."""
+    fd = os.open(stopped, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    waiting = reference.spawn("--root", str(stopped.parent), "delete", *flags, "c1")
+    end = time.monotonic() + 60
+    while str(stopped) not in _open_files(waiting.pid):
+        assert time.monotonic() < end and waiting.poll() is None
+        time.sleep(0.002)
+    shutil.rmtree(stopped)
+    os.close(fd)
+    err = waiting.communicate(timeout=60)[1]
+    assert (waiting.returncode, b"container does not exist" in err) == (code, code == 1)
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(path))
+    return found
 
 
 def test_a_cgroup_that_cannot_be_removed(front: Command, reference: Command, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Container:
         return glob.glob(f"/sys/fs/cgroup/*/{self.id}") + glob.glob(f"/sys/fs/cgroup/{self.id}")
 
     def await_status(self, wanted: str) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while self.state["status"] != wanted:
             assert time.monotonic() < end
             time.sleep(0.005)
@@ -214,9 +214,7 @@ def test_a_stranger_in_the_cgroups(
         os.waitpid(pid, 0)
     for path in container.cgroups:
         Path(path, "cgroup.procs").write_text(str(stranger.pid))
-    begin = time.monotonic()
     assert container.front("delete")[0] == PYTHON
-    assert time.monotonic() - begin < 1
     assert stranger.poll() is None
     assert sorted(os.listdir(container.root / container.id)) == [
         "exec.fifo",
@@ -251,7 +249,7 @@ def test_start_against_delete(make_container: Callable[[], Container]) -> None:
         if number % 2:
             both.reverse()
         for one in both:
-            assert one.communicate(timeout=20)[1] == b""
+            assert one.communicate(timeout=60)[1] == b""
             assert one.returncode in (0, PYTHON)
         assert container.python("delete", "--force") == (0, b"", b"")
         assert container.is_gone()

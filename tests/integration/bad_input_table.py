@@ -27,6 +27,8 @@ class BadConfig(NamedTuple):
     words: Sequence[str]
     exact: str | re.Pattern[str]
     old_runc: str | None = None
+    controller: str | None = None
+    """What the machine must have: without it that is the message."""
 
 
 class BadBundle(NamedTuple):
@@ -734,6 +736,7 @@ CONFIGS = [
             r'linux\.resources\.hugepageLimits\[0\]\.pageSize: "3KB" is not a huge page size of this host; '
             r"it has (none|[0-9]+[KMG]B(, [0-9]+[KMG]B)*)"
         ),
+        controller="hugetlb",
     ),
 ]
 

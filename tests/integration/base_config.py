@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import caller
+
 Config = dict[str, Any]
 
 CAPABILITIES = [
@@ -14,8 +16,9 @@ CAPABILITIES = [
 
 
 def base_config() -> Config:
-    """A container as a manager would ask for it: five namespaces, seven mounts, fourteen capabilities."""
-    return {
+    """A container as a manager would ask for it: five namespaces (and a user's, a user namespace), six mounts,
+    fourteen capabilities."""
+    config: Config = {
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False,
@@ -37,6 +40,8 @@ def base_config() -> Config:
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
         },
     }
+    caller.adapt(config)
+    return config
 
 
 def base_mounts() -> list[Config]:

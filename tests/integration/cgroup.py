@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 
 from . import proc
+
+DRIVER = os.environ.get("PLANC_TEST_CGROUP_DRIVER", "cgroupfs")
+"""`cgroupfs`, or `systemd`: every call of the runtime has --systemd-cgroup."""
 
 _V1_FILES = {
     ("memory", "max"): "memory.limit_in_bytes",
@@ -13,6 +18,27 @@ _V1_FILES = {
     ("cpuset", "cpus"): "cpuset.cpus",
     ("cpuset", "mems"): "cpuset.mems",
 }
+
+
+def path_for(container_id: str) -> str:
+    """linux.cgroupsPath of a container with a cgroup of its own, in the driver's form."""
+    return f":planc:{container_id}" if DRIVER == "systemd" else f"{top()}/{container_id}"
+
+
+def name_for(container_id: str) -> str:
+    """What the container's directories are called then."""
+    return f"planc-{container_id}.scope" if DRIVER == "systemd" else container_id
+
+
+def place_for(container_id: str) -> str:
+    """Where that is below the mount of each hierarchy; in pure v2 too for a user with a systemd of its own."""
+    if DRIVER != "systemd":
+        return f"{top()}/{container_id}"
+    if os.geteuid() == 0:
+        return f"/system.slice/{name_for(container_id)}"
+    manager = f"/user@{os.geteuid()}.service"
+    above = membership("self")[""].partition(manager)[0]
+    return f"{above}{manager}/user.slice/{name_for(container_id)}"
 
 
 def mounts() -> dict[str, str]:
@@ -75,6 +101,17 @@ def membership(pid: int | str) -> dict[str, str]:
     return result
 
 
+def top() -> str:
+    """The cgroup, as a path below each mount, in which the suite's containers have theirs: of root's the root of the
+    hierarchy (""), of a user's the delegated one."""
+    return "" if os.geteuid() == 0 else os.path.dirname(membership("self")[""]).rstrip("/")
+
+
+def own_parent() -> str:
+    """The directory of the cgroup above the caller's own (pure v2)."""
+    return mounts()[""] + os.path.dirname(membership("self")[""]).rstrip("/")
+
+
 def directory(pid: int | str, controller: str) -> str:
     """The directory that holds `controller`'s files for process `pid`."""
     where, belongs = mounts(), membership(pid)
@@ -121,10 +158,10 @@ def find_named(part: str) -> list[str]:
 
 
 def remove_tree(part: str) -> None:
-    """Remove the empty cgroups whose name contains `part`, deepest first."""
-    for path in sorted(find_named(part), key=len, reverse=True):
-        for parent, _, _ in os.walk(path, topdown=False):
-            try:
-                os.rmdir(parent)
-            except OSError:
-                pass
+    """Remove the empty cgroups whose name contains `part`, deepest first; what has ended may leave a moment later."""
+    end = time.monotonic() + 10
+    while (paths := find_named(part)) and time.monotonic() < end:
+        for path in sorted(paths, key=len, reverse=True):
+            for parent, _, _ in os.walk(path, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(parent)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from . import cgroup, harness
+from . import caller, cgroup, harness
 from .harness import Bundle, Container, Runtime, Tracker
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,7 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_controller(*names): cgroup controllers of the machine")
     config.addinivalue_line("markers", "needs_cgroup_v1: files that only cgroup v1 has")
     config.addinivalue_line("markers", "needs_cgroup_v2: files that only cgroup v2 has")
+    config.addinivalue_line("markers", "needs_cgroupfs_driver: a cgroupsPath that is a path")
     config.addinivalue_line("markers", "needs_capability(name): a capability that root has not everywhere")
+    config.addinivalue_line("markers", "needs_root(reason): what only root of the machine can do")
 
 
 def _is_old_runc() -> bool:
@@ -72,25 +74,29 @@ def _lacking(item: pytest.Item) -> Iterator[str]:
         yield "no cgroup v1 controller"
     if item.get_closest_marker("needs_cgroup_v2") and not cgroup.is_v2():
         yield "no pure cgroup v2"
+    if item.get_closest_marker("needs_cgroupfs_driver") and cgroup.DRIVER != "cgroupfs":
+        yield f"cgroupsPath is no path with the {cgroup.DRIVER} driver"
     for mark in item.iter_markers("needs_capability"):
         from . import proc
 
         if CAP_NUMBERS[mark.args[0]] not in proc.capability_set("self", "CapEff"):
-            yield f"root lacks {mark.args[0]}"
+            yield f"{'needs root:' if caller.ROOTLESS else 'root lacks'} {mark.args[0]}"
+    if caller.ROOTLESS:
+        yield from (f"needs root: {mark.args[0]}" for mark in item.iter_markers("needs_root"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if Path(__file__).parent in item.path.parents]
     if not ours:
         return
-    root = os.geteuid() == 0
-    old_runc, runc = root and _is_old_runc(), root and _is_runc()
+    if caller.lacks():
+        for item in ours:
+            item.add_marker(pytest.mark.skip(reason=f"needs root, or rootless: {caller.lacks()}"))
+        return
+    old_runc, runc = _is_old_runc(), _is_runc()
     for item in ours:
-        if not root:
-            item.add_marker(pytest.mark.skip(reason="needs root"))
-            continue
         for reason in _lacking(item):
-            item.add_marker(pytest.mark.skip(reason=reason))
+            item.add_marker(pytest.mark.skip(reason=caller.in_world(reason)))
         if old_runc:
             for mark in item.iter_markers("old_runc_lacks"):
                 reason = f"runc 1.1.5 lacks {mark.args[0]}"

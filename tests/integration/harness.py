@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from . import cgroup, proc
+from . import caller, cgroup, proc
 from .base_config import Config, base_config
 
 PR_SET_CHILD_SUBREAPER = 36
-TIMEOUT = 30.0
-"""Seconds after which a call of the runtime counts as hung."""
+TIMEOUT = 60.0
+"""Seconds after which a call of the runtime counts as hung, or a process as one that does not end."""
 RUNTIME_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -128,13 +128,14 @@ class Runtime:
     def __init__(self, binary: str, root: str) -> None:
         self.binary = binary
         self.root = root
+        self.driver_flags = ["--systemd-cgroup"] if cgroup.DRIVER == "systemd" else []
         self.global_flags: list[str] = []
         self.defaults: dict[str, Any] = {}
         self.processes: list[Process] = []
 
     def argv(self, *words: str, prefix: Sequence[str] = ()) -> list[str]:
         """The complete command line of a call."""
-        return [*prefix, self.binary, "--root", self.root, *self.global_flags, *words]
+        return [*prefix, self.binary, "--root", self.root, *self.driver_flags, *self.global_flags, *words]
 
     def spawn(self, *words: str, **options: Any) -> Process:
         """Start a call in the background."""
@@ -181,7 +182,7 @@ def spawn(
     """Start any command with its output in files, so that a surviving child never blocks the test."""
     out, err = Capture(), Capture()
     source = Capture(stdin) if isinstance(stdin, bytes) else None
-    if user is not None:
+    if user is not None and user != os.geteuid():
         options |= {"user": user, "group": user, "extra_groups": []}
     popen = subprocess.Popen(
         argv,
@@ -243,7 +244,7 @@ class Container:
         self.id = container_id
         self.pid_file = os.path.join(os.path.dirname(bundle.path), container_id + ".pid")
         self.created: Result | None = None
-        self.config.setdefault("linux", {}).setdefault("cgroupsPath", "/" + container_id)
+        self.config.setdefault("linux", {}).setdefault("cgroupsPath", cgroup.path_for(container_id))
 
     @property
     def config(self) -> Config:
@@ -304,6 +305,8 @@ class Container:
         self.linux["namespaces"] = kept
         if "uts" in kinds:
             self.config.pop("hostname", None)
+        if caller.ROOTLESS:
+            caller.share_mounts(self.config, kinds)
         return self
 
     def namespace(self, kind: str, path: str | None = None) -> Container:
@@ -311,6 +314,9 @@ class Container:
         kept = [item for item in self.linux["namespaces"] if item["type"] != kind]
         kept.append({"type": kind} if path is None else {"type": kind, "path": path})
         self.linux["namespaces"] = kept
+        if kind == "user" and path is not None:
+            for mappings in ("uidMappings", "gidMappings"):
+                self.linux.pop(mappings, None)
         return self
 
     def without_mount(self, *destinations: str) -> Container:
@@ -393,7 +399,7 @@ class Container:
         self.runtime.call("delete", *flags, self.id).ok()
         return self
 
-    def wait(self, timeout: float = 5.0) -> int:
+    def wait(self, timeout: float = TIMEOUT) -> int:
         """Reap init, which has become our child; returns its exit code, or 128 + signal."""
         return reap(self.pid, timeout)
 
@@ -408,7 +414,7 @@ class Container:
         self.wait()
         return self
 
-    def await_status(self, wanted: str, timeout: float = 5.0) -> Container:
+    def await_status(self, wanted: str, timeout: float = TIMEOUT) -> Container:
         """Poll `state` until it says `wanted`."""
         proc.wait_until(lambda: self.status == wanted, f"status {wanted}", timeout)
         return self
@@ -418,7 +424,7 @@ class Container:
         return self.runtime.call("state", self.id).returncode == 0
 
 
-def reap(pid: int, timeout: float = 5.0) -> int:
+def reap(pid: int, timeout: float = TIMEOUT) -> int:
     """Wait for a process that is or becomes our child; returns its exit code, or 128 + signal."""
     deadline = time.monotonic() + timeout
     while True:
@@ -445,6 +451,11 @@ class Tracker:
         """An id that occurs nowhere else on the machine."""
         self._count += 1
         return f"{self.id_prefix}-{self._count}"
+
+    def mount_points(self) -> list[str]:
+        """Of the whole machine, but not those of tests that run beside this one."""
+        points = [mount.mount_point for mount in proc.mountinfo()]
+        return [point for point in points if self.directory in point or "/planc-it-" not in point]
 
     def delete_all(self) -> list[str]:
         """Force-delete what the test left on purpose; returns complaints."""
@@ -481,7 +492,7 @@ class Tracker:
             with contextlib.suppress(OSError):
                 yield f"process {pid} {proc.cmdline(pid)}"
 
-    def settle(self, timeout: float = 2.0) -> list[str]:
+    def settle(self, timeout: float = 20.0) -> list[str]:
         """The leaks that are still there after `timeout` seconds (killed processes take a moment to go)."""
         deadline = time.monotonic() + timeout
         while True:

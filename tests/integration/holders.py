@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 
-from . import proc
+from . import caller, proc
 
 _UNSHARE_FLAG = {
     "mnt": "--mount",
@@ -26,8 +26,11 @@ _QUIET = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 def holder(*kinds: str, extra: tuple[str, ...] = ()) -> Iterator[int]:
     """A sleeping process in new namespaces of these kinds (file names under ns/); yields its pid.
 
-    pid and time namespaces hold the process itself, not only its future children.
+    pid and time namespaces hold the process itself, not only its future children. A user can make and join them
+    only together with a user namespace.
     """
+    if "user" not in kinds:
+        caller.need_root("namespaces of the initial user namespace")
     flags = [_UNSHARE_FLAG[kind] for kind in kinds]
     if {"pid", "time"} & set(kinds):
         flags.append("--fork")

@@ -166,7 +166,7 @@ def pids_with_argument(word: str) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = 5.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout: float = 60.0) -> None:
     """Poll every 5 ms until `condition()` is true; fails the test after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

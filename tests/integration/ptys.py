@@ -6,12 +6,12 @@ import contextlib
 import fcntl
 import os
 import select
-import socket
 import struct
 import termios
-import threading
 import time
 from collections.abc import Iterator
+
+from .descriptor_socket import DescriptorSocket, descriptor_socket
 
 
 def set_size(fd: int, rows: int, columns: int) -> None:
@@ -30,7 +30,7 @@ def write(fd: int, text: str) -> None:
     os.write(fd, text.encode())
 
 
-def read_until(fd: int, word: str, timeout: float = 5.0) -> str:
+def read_until(fd: int, word: str, timeout: float = 60.0) -> str:
     """What the terminal shows until `word` has come; fails the test after `timeout` seconds."""
     shown, deadline = "", time.monotonic() + timeout
     while word not in shown:
@@ -46,7 +46,7 @@ def read_until(fd: int, word: str, timeout: float = 5.0) -> str:
     return shown
 
 
-def read_all(fd: int, timeout: float = 5.0) -> str:
+def read_all(fd: int, timeout: float = 60.0) -> str:
     """Everything until the other side is closed."""
     shown, deadline = "", time.monotonic() + timeout
     while True:
@@ -74,53 +74,8 @@ def terminal(rows: int = 24, columns: int = 80) -> Iterator[tuple[int, int]]:
         os.close(master)
 
 
-class ConsoleSocket:
-    """Listens where --console-socket points, and keeps the master that arrives."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.master = -1
-        self.message = b""
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(path)
-        self._server.listen(1)
-        self._server.settimeout(20)
-        self._thread = threading.Thread(target=self._receive)
-        self._thread.start()
-
-    def _receive(self) -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = self._server.accept()
-            with connection:
-                connection.settimeout(20)
-                self.message, fds, _, _ = socket.recv_fds(connection, 4096, 2)
-                if fds:
-                    self.master = fds[0]
-                for extra in fds[1:]:
-                    os.close(extra)
-
-    def receive(self) -> int:
-        """The master, once the runtime has sent it."""
-        self._thread.join(20)
-        assert self.master >= 0, "no terminal has been received"
-        return self.master
-
-    def close(self) -> None:
-        """Stop listening and close the master."""
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join(20)
-        if self.master >= 0:
-            os.close(self.master)
-            self.master = -1
-
-
 @contextlib.contextmanager
-def console_socket(directory: str, name: str = "console.sock") -> Iterator[ConsoleSocket]:
-    """A ConsoleSocket for the time of a with block."""
-    found = ConsoleSocket(os.path.join(directory, name))
-    try:
+def console_socket(directory: str, name: str = "console.sock") -> Iterator[DescriptorSocket]:
+    """What --console-socket names, for the time of a with block; it receives the terminal's master."""
+    with descriptor_socket(os.path.join(directory, name)) as found:
         yield found
-    finally:
-        found.close()

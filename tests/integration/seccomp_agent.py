@@ -52,7 +52,7 @@ class Agent:
 
     def _loop(self) -> None:
         while True:
-            ready, _, _ = select.select([self._server, self._wake_read, *self._listeners], [], [], 30)
+            ready, _, _ = select.select([self._server, self._wake_read, *self._listeners], [], [])
             if self._wake_read in ready:
                 return
             for source in ready:
@@ -64,7 +64,7 @@ class Agent:
     def _accept(self) -> None:
         connection, _ = self._server.accept()
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             data, fds = b"", []
             while True:
                 message, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(16 * 4))
@@ -105,7 +105,7 @@ class Agent:
     def close(self) -> None:
         """Stop; processes that still wait for an answer get ENOSYS from the kernel."""
         os.write(self._wake_write, b"x")
-        self._thread.join(20)
+        self._thread.join(60)
         for fd in (*self._listeners, self._wake_read, self._wake_write):
             os.close(fd)
         self._server.close()

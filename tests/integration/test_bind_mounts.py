@@ -83,6 +83,7 @@ def test_noexec_refuses_execution(container: Container, directory: str) -> None:
     assert result.returncode == 126 and result.stdout == ""
 
 
+@pytest.mark.needs_root("mknod of devices")
 def test_nodev_refuses_devices(container: Container, directory: str) -> None:
     os.mknod(f"{directory}/null", 0o666 | 0o020000, os.makedev(1, 3))
     container.mount("/data", directory, "bind", "nodev")
@@ -96,6 +97,7 @@ def test_flags_apply_to_this_mount_only(container: Container, directory: str) ->
     assert "rw" in proc.mount_at(mounts, "/two").options
 
 
+@pytest.mark.needs_root("mount")
 def test_bind_without_flags_keeps_those_of_the_source(container: Container, directory: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,noatime", "t", directory], check=True)
     try:

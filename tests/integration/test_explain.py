@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from . import cgroup, proc
-from .harness import Container
+from . import cgroup, unprivileged
+from .harness import Container, Result, Tracker
 
 pytestmark = pytest.mark.planc_only("explain")
 
@@ -24,7 +24,7 @@ def _lines(container: Container, *flags: str, **options: Any) -> list[str]:
 
 
 def _operations(container: Container, *flags: str, **options: Any) -> list[dict[str, Any]]:
-    found = json.loads("\n".join(_lines(container, "--json", *flags, **options)))
+    found = json.loads("\n".join(_lines(container, "--json", *flags, **options)))["operations"]
     assert isinstance(found, list)
     return found
 
@@ -121,23 +121,23 @@ def test_it_is_the_same_each_time(container: Container, directory: str) -> None:
 
 def test_works_without_root(container: Container) -> None:
     container.namespace("user").without_namespace("network").without_mount("/sys")
-    mapping = [{"containerID": 0, "hostID": 64321, "size": 1}]
+    mapping = [{"containerID": 0, "hostID": unprivileged.UID, "size": 1}]
     container.linux["uidMappings"] = container.linux["gidMappings"] = mapping
     container.linux.pop("cgroupsPath")
     for mount in container.config["mounts"]:
         mount["options"] = [word for word in mount["options"] if word != "gid=5"]
-    assert _operations(container, user=64321)
+    assert _operations(container, user=unprivileged.UID)
 
 
-def test_has_no_side_effect(container: Container, directory: str) -> None:
+def test_has_no_side_effect(container: Container, directory: str, tracker: Tracker) -> None:
     _with_everything(container, directory)
     container.mount("/made/by/runtime", "t", "tmpfs")
     container.process["cwd"] = "/also/made"
     before = sorted(os.listdir(container.bundle.rootfs))
-    mounts = [mount.mount_point for mount in proc.mountinfo()]
+    mounts = tracker.mount_points()
     _lines(container)
     assert sorted(os.listdir(container.bundle.rootfs)) == before
-    assert [mount.mount_point for mount in proc.mountinfo()] == mounts
+    assert tracker.mount_points() == mounts
     assert cgroup.find_named(container.id) == []
     assert not os.path.exists(container.runtime.root)
 
@@ -174,3 +174,99 @@ def test_an_error_names_its_operation(container: Container) -> None:
     container.mount("/data", "x", "nosuchfs")
     (operation,) = [op for op in _operations(container) if op["cause"] == "/mounts/6" and op["op"] == "mount"]
     container.try_create().failed(operation["text"])
+
+
+# what this host cannot
+
+
+def _explain(container: Container, *flags: str, **options: Any) -> Result:
+    container.bundle.write()
+    return container.runtime.call("explain", "--bundle", container.bundle.path, *flags, **options)
+
+
+def _warnings(container: Container, **options: Any) -> list[dict[str, str]]:
+    found = json.loads(_explain(container, "--json", **options).stdout)["warnings"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_no_warning_of_what_works(container: Container) -> None:
+    if "memory" in cgroup.controllers():
+        container.resources(memory={"limit": 1 << 30})
+    container.namespace("cgroup")
+    assert _explain(container).ok().stderr == ""
+    assert container.shell("true").run().ok()
+
+
+def test_no_warning_of_what_works_without_root(container: Container, directory: str) -> None:
+    unprivileged.prepare(container, directory)
+    options = unprivileged.with_subordinate_ids(container, directory)
+    assert _explain(container, **options).ok().stderr == ""
+    assert container.shell("true").run(**options).ok()
+
+
+def test_ids_that_are_not_the_callers(container: Container, directory: str) -> None:
+    unprivileged.prepare(container, directory)
+    options = unprivileged.with_subordinate_ids(container, directory)
+    container.linux["uidMappings"][1]["hostID"] += 1
+    container.linux["gidMappings"][1]["size"] += 1
+    assert [one["pointer"] for one in _warnings(container, **options)] == [
+        "/linux/uidMappings/1",
+        "/linux/gidMappings/1",
+    ]
+    text = _explain(container, **options).ok().stderr
+    assert "warning: linux.uidMappings[1]: " in text and "/etc/subuid" in text
+    container.shell("true").run(**options).failed("newuidmap")
+
+
+def test_rlimits_of_the_caller(container: Container, directory: str) -> None:
+    unprivileged.prepare(container, directory)
+    container.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 101}]
+    options = {"prefix": ["prlimit", "--nofile=100:100"]}
+    (found,) = _warnings(container, **options)
+    assert found["pointer"] == "/process/rlimits/0/hard" and "100 at most" in found["advice"]
+    container.shell("true").run(**options).failed("process.rlimits[0]")
+
+
+@pytest.mark.parametrize("kind", ["uts", "ipc"])
+def test_namespaces_that_are_forbidden(container: Container, kind: str) -> None:
+    """By the root of a user namespace, for those inside of it: nothing of the machine changes."""
+    index = [entry["type"] for entry in container.linux["namespaces"]].index(kind)
+    script = f'echo 0 > /proc/sys/user/max_{kind}_namespaces && exec "$@"'
+    prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
+    found = [
+        one for one in _warnings(container, prefix=prefix) if one["pointer"] == f"/linux/namespaces/{index}"
+    ]
+    assert len(found) == 1
+    assert f"forbidden by user.max_{kind}_namespaces=0" in found[0]["message"]
+    assert f"user.max_{kind}_namespaces" in found[0]["advice"]
+
+
+def test_a_controller_that_is_missing(container: Container) -> None:
+    """create refuses it; explain shows the plan of a host that has it, the same error, and fails too."""
+    if "rdma" in cgroup.controllers():
+        pytest.skip("this host has the rdma controller")
+    container.resources(rdma={"mlx": {"hcaHandles": 1}})
+    refused = container.try_create().failed("linux.resources.rdma", "rdma controller").stderr
+    result = _explain(container).failed("the plan is for a host that has every cgroup controller")
+    assert result.stderr.splitlines()[-1] == refused.strip().removeprefix("planc create failed: ")
+    assert any("/linux/resources/rdma" in line for line in result.stdout.splitlines())
+    found = json.loads(_explain(container, "--json").stdout)
+    assert "rdma" in found["error"] and found["operations"]
+
+
+def test_what_root_could(container: Container) -> None:
+    """Somebody looks at a bundle of root's."""
+    container.bundle.write()
+    result = _explain(container, user=unprivileged.UID).failed("user namespace")
+    assert "internal error" not in result.stderr
+
+
+def test_unprivileged_place_of_cgroups(container: Container, directory: str) -> None:
+    unprivileged.prepare(container, directory)
+    if "pids" not in cgroup.controllers():
+        pytest.skip("no cgroup controller pids")
+    container.resources(pids={"limit": 50})
+    found = [one for one in _warnings(container) if one["pointer"].startswith("/linux/resources/pids")]
+    works = container.shell("true").run().returncode == 0
+    assert works is not bool(found), found

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
 
+from . import unprivileged
 from .harness import Runtime
 from .test_capabilities import NUMBERS
 
@@ -31,11 +38,35 @@ OPERATORS = {
 }  # fmt: skip
 
 
+SCHEMAS = Path(__file__).parents[1] / "data" / "oci-spec"
+
+
 @pytest.fixture
 def features(runtime: Runtime) -> dict[str, Any]:
     found = runtime.call("features").json()
     assert isinstance(found, dict)
     return found
+
+
+def test_schema(features: dict[str, Any]) -> None:
+    registry = Registry().with_resources(
+        (path.name, Resource(json.loads(path.read_text()), DRAFT4)) for path in SCHEMAS.glob("*.json")
+    )
+    schema = json.loads((SCHEMAS / "features-schema.json").read_text())
+    assert list(Draft4Validator(schema, registry=registry).iter_errors(features)) == []
+
+
+@OLD_RUNC
+@pytest.mark.planc_only("every section of the specification")
+def test_every_section_is_there(features: dict[str, Any]) -> None:
+    """Those of the schema; nothing is left for the reader to guess."""
+    top = json.loads((SCHEMAS / "features-schema.json").read_text())["properties"]
+    assert set(features) == set(top)
+    linux = json.loads((SCHEMAS / "features-linux.json").read_text())["linux"]["properties"]
+    assert set(features["linux"]) >= set(linux)
+    for name, section in linux.items():
+        if name != "seccomp" or features["linux"]["seccomp"]["enabled"]:
+            assert set(features["linux"][name]) >= set(section.get("properties", {})), name
 
 
 @OLD_RUNC
@@ -79,6 +110,23 @@ def test_seccomp(features: dict[str, Any]) -> None:
     assert set(found["supportedFlags"]) <= set(found["knownFlags"])
 
 
+@pytest.mark.planc_only("versions beside runc's own")
+def test_seccomp_flags_of_this_kernel(features: dict[str, Any]) -> None:
+    """WAIT_KILLABLE_RECV came with Linux 5.19, the others are older."""
+    release = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2])
+    supported = set(features["linux"]["seccomp"]["supportedFlags"])
+    wanted = {f"SECCOMP_FILTER_FLAG_{name}" for name in ("LOG", "SPEC_ALLOW", "TSYNC")}
+    assert supported - {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"} == wanted
+    assert ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" in supported) is (release >= (5, 19))
+    assert features["annotations"]["io.github.seccomp.libseccomp.version"].startswith("2.")
+
+
+@pytest.mark.planc_only("the systemd driver's annotations by this name")
+def test_unsafe_annotations(features: dict[str, Any]) -> None:
+    """What changes the unit on the host must not come from an image."""
+    assert "org.systemd.property." in features["potentiallyUnsafeConfigAnnotations"]
+
+
 @pytest.mark.parametrize("name", ["apparmor", "selinux", pytest.param("intelRdt", marks=OLD_RUNC)])
 def test_others_say_whether_they_are_there(features: dict[str, Any], name: str) -> None:
     assert isinstance(features["linux"][name]["enabled"], bool)
@@ -103,7 +151,7 @@ def test_checkpoint_annotation(features: dict[str, Any]) -> None:
 
 
 def test_works_for_anybody(runtime: Runtime) -> None:
-    assert runtime.call("features", user=64321).json()["hooks"]
+    assert runtime.call("features", user=unprivileged.UID).json()["hooks"]
 
 
 def test_takes_no_arguments(runtime: Runtime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def test_pid_of_the_state_leads_to_the_namespaces(container: Container, hooks: H
 
 
 def test_stdin_ends_after_the_state(container: Container, hooks: Hooks) -> None:
-    hooks.add("createRuntime", "cat > $OUT/state; cat >> $OUT/state", timeout=5)
+    hooks.add("createRuntime", "cat > $OUT/state; cat >> $OUT/state", timeout=60)
     container.create()
     json.loads(hooks.read("state"))
 
@@ -413,33 +414,32 @@ def test_bad_hooks_are_named(container: Container, hook: dict[str, object], word
 
 @pytest.mark.parametrize("kind", ["prestart", "createContainer"])
 def test_timeout_fails_create(container: Container, hooks: Hooks, kind: str) -> None:
-    hooks.add(kind, "exec sleep 30", timeout=1)
+    hooks.add(kind, "exec sleep 1000", timeout=1)
     began = time.monotonic()
     container.try_create().failed()
-    assert 0.9 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.9
     assert container.runtime.leftovers() == []
 
 
 @pytest.mark.old_runc_lacks("killing the process group of a hook")
 def test_timeout_kills_the_whole_group(container: Container, hooks: Hooks) -> None:
-    unique = f"5.{os.getpid()}"
+    unique = f"1000.{os.getpid()}"
     hooks.add("createRuntime", f"sleep {unique} & sleep {unique}", timeout=1)
-    began = time.monotonic()
     container.try_create().failed()
-    assert time.monotonic() - began < 3
-    assert proc.pids_with_argument(unique) == []
+    proc.wait_until(lambda: not proc.pids_with_argument(unique), "both end")
 
 
 def test_timeout_that_is_not_reached(container: Container, hooks: Hooks) -> None:
-    hooks.add("createRuntime", "sleep 0.1; touch $OUT/done", timeout=10)
+    hooks.add("createRuntime", "sleep 0.1; touch $OUT/done", timeout=60)
     container.create()
     assert hooks.exists("done")
 
 
 def test_background_child_does_not_hold_create_up(container: Container, hooks: Hooks) -> None:
     """A daemon that a hook leaves behind must not make create wait for a pipe."""
-    hooks.add("createRuntime", f"sleep 1.5 > /dev/null 2>&1 < /dev/null & echo $! > {hooks.out}/pid")
-    began = time.monotonic()
+    hooks.add("createRuntime", f"sleep 1000 > /dev/null 2>&1 < /dev/null & echo $! > {hooks.out}/pid")
     container.create()
-    assert time.monotonic() - began < 1.2
-    reap(int(hooks.read("pid")), 5)
+    pid = int(hooks.read("pid"))
+    assert proc.is_alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    reap(pid)

@@ -11,7 +11,10 @@ import pytest
 
 from .harness import Container
 
-pytestmark = pytest.mark.old_runc_lacks("id-mapped mounts", strict=False)
+pytestmark = [
+    pytest.mark.old_runc_lacks("id-mapped mounts", strict=False),
+    pytest.mark.needs_root("id-mapped mounts of a file system of root's"),
+]
 
 
 @pytest.fixture

@@ -6,16 +6,22 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from . import cgroup, proc
-from .harness import Container, Process
+from .harness import Container, Process, Result
 
 pytestmark = pytest.mark.planc_only("taking back what was half made when it is interrupted")
 
 SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"]
+
+
+def _until(directory: str, name: str) -> str:
+    """Shell commands that wait for a file."""
+    return f"while [ ! -e {directory}/{name} ]; do sleep 0.02; done"
 
 
 def _hanging_hook(container: Container, directory: str, kind: str) -> Path:
@@ -56,7 +62,7 @@ def test_interrupted_creation_is_taken_back(
     mark = _hanging_hook(container, directory, "createRuntime")
     process = _in_hook(container, mark, *command)
     process.signal(getattr(signal, name))
-    result = process.wait(5)
+    result = process.wait()
     assert result.returncode == 128 + getattr(signal, name)
     assert "interrupted" in result.stderr and len(result.stderr.splitlines()) == 1
     _check_nothing_left(container, mark)
@@ -71,21 +77,22 @@ def test_interrupted_run_is_taken_back_in_every_hook(container: Container, direc
     mark = _hanging_hook(container, directory, kind)
     process = _in_hook(container, mark, "run")
     process.signal(signal.SIGTERM)
-    assert process.wait(5).returncode == 128 + signal.SIGTERM
+    assert process.wait().returncode == 128 + signal.SIGTERM
     assert container.runtime.leftovers() == []
     assert cgroup.find_named(container.id) == []
 
 
 def test_second_signal_does_not_interrupt_the_taking_back(container: Container, directory: str) -> None:
     mark = _hanging_hook(container, directory, "prestart")
-    slow = f"touch {directory}/began; sleep 0.5; touch {directory}/ended"
+    slow = f"touch {directory}/began; {_until(directory, 'go')}; touch {directory}/ended"
     container.config["hooks"]["poststop"] = [{"path": "/bin/sh", "args": ["sh", "-c", slow]}]
     process = _in_hook(container, mark, "create")
     process.signal(signal.SIGTERM)
     proc.wait_until(Path(directory, "began").exists, "the poststop hook runs")
     process.signal(signal.SIGTERM)
     process.signal(signal.SIGINT)
-    assert process.wait(5).returncode == 128 + signal.SIGTERM
+    Path(directory, "go").touch()
+    assert process.wait().returncode == 128 + signal.SIGTERM
     assert Path(directory, "ended").exists()
     _check_nothing_left(container, mark)
 
@@ -93,14 +100,15 @@ def test_second_signal_does_not_interrupt_the_taking_back(container: Container, 
 def test_ignored_signals_stay_ignored(container: Container, directory: str) -> None:
     """As nohup(1) wants it."""
     mark = Path(directory, "mark")
-    script = f"touch {mark}; sleep 0.5"
+    script = f"touch {mark}; {_until(directory, 'go')}"
     container.config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
     container.args("sleep", "1000").bundle.write()
     words = ("create", "--bundle", container.bundle.path, "--pid-file", container.pid_file, container.id)
     process = container.runtime.spawn(*words, prefix=["nohup"])
     proc.wait_until(mark.exists, "the hook runs")
     process.signal(signal.SIGHUP)
-    process.wait(5).ok()
+    Path(directory, "go").touch()
+    process.wait().ok()
     assert container.status == "created"
 
 
@@ -109,7 +117,7 @@ def test_signal_after_the_creation_goes_to_the_container(container: Container) -
     process = container.run_in_background()
     proc.wait_until(lambda: "ready" in process.peek().stdout, "the trap is set")
     process.signal(signal.SIGTERM)
-    assert process.wait(5).returncode == 7
+    assert process.wait().returncode == 7
 
 
 ANSWERS = "trap 'trap : TERM; echo trapped; exit 7' TERM; echo ready; while :; do sleep 0.02; done"
@@ -127,25 +135,26 @@ def test_signal_in_a_poststart_hook_goes_to_the_container(container: Container, 
     proc.wait_until(lambda: container.status == "stopped", "the program ends")
     assert process.popen.poll() is None
     process.signal(signal.SIGTERM)
-    assert process.wait(5).returncode == 128 + signal.SIGTERM
+    assert process.wait().returncode == 128 + signal.SIGTERM
     _check_nothing_left(container, mark)
     assert Path(directory, "poststop").exists()
 
 
 def test_signal_in_a_poststart_hook_arrives_once(container: Container, directory: str) -> None:
-    counts = "n=0; trap 'n=$((n+1))' TERM; trap 'exit $((40+n))' USR1"
+    counts = "n=0; trap 'n=$((n+1)); echo counted' TERM; trap 'exit $((40+n))' CONT"
     mark = Path(directory, "mark")
-    wait = f"touch {mark}; while [ ! -e {directory}/go ]; do sleep 0.02; done"
+    wait = f"echo $$ > {mark}.new; mv {mark}.new {mark}; {_until(directory, 'go')}"
     container.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", wait]}]}
     script = f"{counts}; echo ready; while :; do sleep 0.02; done"
     process = container.shell(script).run_in_background()
     proc.wait_until(lambda: mark.exists() and "ready" in process.peek().stdout, "the trap is set")
     process.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    proc.wait_until(lambda: "counted" in process.peek().stdout, "the signal has arrived")
     Path(directory, "go").touch()
-    time.sleep(0.2)
-    process.signal(signal.SIGUSR1)
-    assert process.wait(5).returncode == 41
+    proc.wait_until(lambda: _is_gone(int(mark.read_text())), "the hook ends")
+    # passed on behind whatever is still to come; and of two that wait, a shell takes the lower number first
+    process.signal(signal.SIGCONT)
+    assert process.wait().returncode == 41
 
 
 def _time_until_ready(process: Process) -> float:
@@ -154,16 +163,28 @@ def _time_until_ready(process: Process) -> float:
     proc.wait_until(lambda: "ready" in process.peek().stdout, "the trap is set")
     taken = time.monotonic() - began
     process.signal(signal.SIGTERM)
-    assert process.wait(5).returncode == 7
+    assert process.wait().returncode == 7
     return taken
 
 
-def _terminate_within(seconds: float, process: Process) -> None:
-    """SIGTERM from some moment on, again and again: init of a pid namespace misses one before its trap."""
-    time.sleep(random.uniform(0, seconds))
-    while process.popen.poll() is None:
-        process.signal(signal.SIGTERM)
-        time.sleep(0.003)
+def _terminated_at_any_moment(spawn: Callable[[], Process]) -> Iterator[Result]:
+    """Calls of a program that answers, around the moment in which it is ready, whatever the load makes of that."""
+    window = 1.5 * _time_until_ready(spawn())
+    seen = set()
+    for _ in range(40):
+        process = spawn()
+        time.sleep(random.uniform(0, window))
+        # again and again: init of a pid namespace misses one before its trap
+        while process.popen.poll() is None:
+            process.signal(signal.SIGTERM)
+            time.sleep(0.003)
+        result = process.wait()
+        window *= 0.95 if result.returncode == 7 else 1.1
+        assert result.stdout in ("", "ready\ntrapped\n", "trapped\n"), str(result)
+        assert (result.returncode == 7) == ("trapped" in result.stdout), str(result)
+        seen.add(result.returncode)
+        yield result
+    assert 7 in seen
 
 
 @pytest.mark.parametrize("own_pids", [True, False], ids=["init", "not init"])
@@ -173,36 +194,18 @@ def test_signal_at_any_moment_of_run(container: Container, own_pids: bool) -> No
         container.without_namespace("pid")
     container.shell(ANSWERS).bundle.write()
     words = ("run", "--bundle", container.bundle.path, container.id)
-    window = 1.5 * _time_until_ready(container.runtime.spawn(*words))
-    seen = set()
-    for _ in range(40):
-        process = container.runtime.spawn(*words)
-        _terminate_within(window, process)
-        result = process.wait(5)
-        assert result.stdout in ("", "ready\ntrapped\n", "trapped\n"), str(result)
-        assert (result.returncode == 7) == ("trapped" in result.stdout), str(result)
+    for result in _terminated_at_any_moment(lambda: container.runtime.spawn(*words)):
         assert result.returncode in (7, 128 + signal.SIGTERM, -signal.SIGTERM), str(result)
         assert container.runtime.leftovers() == []
         assert cgroup.find_named(container.id) == []
-        seen.add(result.returncode)
-    assert 7 in seen
 
 
 def test_signal_at_any_moment_of_exec(container: Container) -> None:
     container.sleeping()
     inside = cgroup.process_ids(container.pid, "freezer")
     words = ("exec", container.id, "sh", "-c", ANSWERS)
-    window = 1.5 * _time_until_ready(container.runtime.spawn(*words))
-    seen = set()
-    for _ in range(40):
-        process = container.runtime.spawn(*words)
-        _terminate_within(window, process)
-        result = process.wait(5)
-        assert result.stdout in ("", "ready\ntrapped\n", "trapped\n"), str(result)
-        assert (result.returncode == 7) == ("trapped" in result.stdout), str(result)
-        seen.add(result.returncode)
+    for _ in _terminated_at_any_moment(lambda: container.runtime.spawn(*words)):
         proc.wait_until(lambda: cgroup.process_ids(container.pid, "freezer") == inside, "its process ends")
-    assert 7 in seen
 
 
 @pytest.mark.parametrize("force", [True, False])
@@ -212,10 +215,8 @@ def test_delete_of_a_container_whose_creation_hangs(
     """With --force it does not wait for the command that hangs."""
     mark = _hanging_hook(container, directory, "createRuntime")
     process = _in_hook(container, mark, "create")
-    began = time.monotonic()
     if force:
         container.delete("--force")
-        assert time.monotonic() - began < 8
         assert not container.exists()
         assert cgroup.find_named(container.id) == []
     else:
@@ -223,9 +224,9 @@ def test_delete_of_a_container_whose_creation_hangs(
         time.sleep(0.5)
         assert waiting.popen.poll() is None
     os.kill(int(mark.read_text()), signal.SIGKILL)
-    process.wait(5).failed("hook")
+    process.wait().failed("hook")
     if not force:
-        waiting.wait(5).failed("does not exist")
+        waiting.wait().failed("does not exist")
     assert container.runtime.leftovers() == []
 
 
@@ -237,7 +238,7 @@ def test_forced_delete_while_start_hangs(container: Container, directory: str) -
     container.delete("--force")
     assert not container.exists()
     os.kill(int(mark.read_text()), signal.SIGKILL)
-    process.wait(5).failed("hook")
+    process.wait().failed("hook")
     assert container.runtime.leftovers() == []
 
 
@@ -251,10 +252,8 @@ def test_interrupted_exec_leaves_no_process(container: Container, detach: bool) 
     process = container.runtime.spawn("exec", "--ignore-paused", *flags, container.id, "sleep", "1001")
     proc.wait_until(lambda: cgroup.process_ids(container.pid, "freezer") > inside, "its process is inside")
     process.signal(signal.SIGTERM)
-    began = time.monotonic()
-    result = process.wait(5)
+    result = process.wait()
     if cgroup.is_v2():
-        assert time.monotonic() - began < 1
         assert cgroup.process_ids(container.pid, "freezer") == inside
     assert result.returncode == 128 + signal.SIGTERM
     assert "interrupted" in result.stderr
@@ -272,5 +271,5 @@ def test_exec_into_a_paused_container_goes_on_when_it_is_resumed(container: Cont
     container.runtime.call("resume", container.id).ok()
     with open(f"/proc/{container.pid}/cgroup") as file:
         here = file.read()
-    assert process.wait(5).ok().stdout.count("\n") == here.count("\n")
+    assert process.wait().ok().stdout.count("\n") == here.count("\n")
     assert proc.is_alive(container.pid)

@@ -13,6 +13,7 @@ CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 SYS_IOPRIO_GET = {"x86_64": 252, "aarch64": 31}[os.uname().machine]
 IOPRIO_WHO_PROCESS = 1
 OLD_RUNC = pytest.mark.old_runc_lacks("process.ioPriority")
+REAL_TIME = pytest.mark.needs_root("the real-time class")
 
 
 def _io_priority(pid: int) -> tuple[int, int]:
@@ -29,7 +30,9 @@ def _with(container: Container, **values: object) -> Container:
 
 
 @OLD_RUNC
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=REAL_TIME if name.endswith("_RT") else ()) for name in CLASSES]
+)
 @pytest.mark.parametrize("priority", [0, 3, 7])
 def test_class_and_priority(container: Container, name: str, priority: int) -> None:
     _with(container, **{"class": name, "priority": priority}).sleeping()

@@ -92,6 +92,7 @@ def test_readonly_path_keeps_the_flags_of_its_mount(container: Container) -> Non
     assert {"ro", "nosuid", "nodev", "noexec"} <= options
 
 
+@pytest.mark.needs_root("mount")
 def test_readonly_path_keeps_submounts(container: Container, directory: str) -> None:
     os.mkdir(f"{directory}/sub")
     subprocess.run(["mount", "-t", "tmpfs", "sub", f"{directory}/sub"], check=True)
@@ -111,6 +112,7 @@ def test_masked_and_readonly_do_not_reach_the_host(container: Container) -> None
     assert path not in [mount.mount_point for mount in proc.mountinfo()]
 
 
+@pytest.mark.needs_root("a container in the caller's mount namespace")
 def test_masks_need_a_mount_namespace(container: Container) -> None:
     container.without_namespace("mount")
     container.linux["maskedPaths"] = ["/proc/kcore"]

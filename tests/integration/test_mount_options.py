@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import proc
+from . import caller, proc
 from .harness import Container
 
 # word → (flags that must be there, flags that must not), per mount
@@ -31,6 +31,17 @@ PER_MOUNT = {
     "nostrictatime": ({"rw"}, set()),
     "symfollow": ({"rw"}, {"nosymfollow"}),
     "defaults": ({"rw"}, {"nosuid", "nodev", "noexec"}),
+}
+# words for a bind mount → what must not be set at the source, where the caller is no root (mount_namespaces(7));
+# how it treats access times cannot be changed at all
+LOCKED = {
+    "suid": os.ST_NOSUID,
+    "dev": os.ST_NODEV,
+    "exec": os.ST_NOEXEC,
+    "defaults": os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC,
+    "noatime": -1,
+    "strictatime": -1,
+    "nodiratime": -1,
 }
 # word → super block flags of a new tmpfs
 PER_SUPER = {
@@ -87,6 +98,11 @@ RECURSIVE_CLEARING = {
 }
 
 
+def _need_changeable(source: str, kind: str, word: str) -> None:
+    if kind == "bind" and os.statvfs(source).f_flag & LOCKED.get(word, 0):
+        caller.need_root("a change of the flags that root has mounted the source with")
+
+
 def _options(container: Container, point: str = "/data") -> frozenset[str]:
     return proc.mount_at(proc.mountinfo(container.pid), point).options
 
@@ -106,6 +122,7 @@ def test_defaults(container: Container, directory: str, kind: str) -> None:
 
 def _check_flag(container: Container, directory: str, kind: str, word: str) -> None:
     present, absent = PER_MOUNT[word]
+    _need_changeable(directory, kind, word)
     source = directory if kind == "bind" else "tmpfs"
     container.mount("/data", source, kind, word).sleeping()
     options = _options(container)
@@ -145,12 +162,14 @@ def test_nosymfollow(container: Container, directory: str, kind: str) -> None:
 def test_later_option_wins(
     container: Container, directory: str, kind: str, words: list[str], present: str | None, absent: str | None
 ) -> None:
+    _need_changeable(directory, kind, words[-1])
     container.mount("/data", directory if kind == "bind" else "t", kind, *words).sleeping()
     options = _options(container)
     assert present is None or present in options
     assert absent is None or absent not in options
 
 
+@pytest.mark.needs_root("a change of the flags that root has mounted the source with")
 def test_several_flags_together(container: Container, directory: str) -> None:
     container.mount("/data", directory, "bind", "ro", "nosuid", "nodev", "noexec", "noatime").sleeping()
     assert {"ro", "nosuid", "nodev", "noexec", "noatime"} <= _options(container)
@@ -162,6 +181,7 @@ def test_several_flags_together(container: Container, directory: str) -> None:
 @pytest.fixture
 def shared_source(directory: str) -> Iterator[str]:
     """A directory that is a shared mount with a submount."""
+    caller.need_root("mount")
     subprocess.run(["mount", "-t", "tmpfs", "source", directory], check=True)
     subprocess.run(["mount", "--make-shared", directory], check=True)
     os.mkdir(f"{directory}/sub")

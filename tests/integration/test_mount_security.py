@@ -237,7 +237,7 @@ def test_the_waiting_init_runs_from_a_sealed_memfd(container: Container) -> None
 def test_payload_cannot_write_the_runtimes_binary(container: Container) -> None:
     """The payload is /proc/self/exe, that is, the init itself; it must not be writable through /proc/1/exe."""
     container.bundle.file("script", "#!/proc/self/exe\n", 0o755)
-    result = container.args("/script").run(timeout=10)
+    result = container.args("/script").run()
     assert result.returncode != 0
     container.sleeping()
     assert container.exec("sh", "-c", "cat < /dev/null > /proc/1/exe").returncode != 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from . import holders, proc
+from . import caller, cgroup, holders, proc
 from .harness import Container, reap
 from .proc import NAMESPACE_FILE
 
@@ -28,7 +28,18 @@ def test_new_namespace_differs_from_the_hosts(container: Container, kind: str) -
     assert proc.ns(container.pid, NAMESPACE_FILE[kind]) != proc.ns("self", NAMESPACE_FILE[kind])
 
 
-@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup", "user", "time"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "pid",
+        "network",
+        "ipc",
+        "uts",
+        "cgroup",
+        "time",
+        pytest.param("user", marks=pytest.mark.needs_root("a container without a user namespace")),
+    ],
+)
 def test_absent_namespace_is_the_hosts(container: Container, kind: str) -> None:
     container.without_namespace(kind)
     if kind == "ipc":
@@ -85,9 +96,10 @@ def test_cgroup_namespace_shows_its_own_root(container: Container) -> None:
 
 
 def test_host_cgroup_namespace_shows_the_hosts_path(container: Container) -> None:
-    assert f"/{container.id}" in container.sh("cat /proc/self/cgroup")
+    assert f"/{cgroup.name_for(container.id)}" in container.sh("cat /proc/self/cgroup")
 
 
+@pytest.mark.needs_root("a container in the caller's mount namespace")
 def test_no_mount_namespace_runs_in_the_callers(container: Container) -> None:
     """The caller itself is put into a private mount namespace first, for the sake of this machine."""
     container.without_namespace("mount")
@@ -98,8 +110,8 @@ def test_no_mount_namespace_runs_in_the_callers(container: Container) -> None:
     script = 'readlink /proc/self/ns/mnt; "$@"'
     prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
     result = container.run(prefix=prefix).ok()
-    caller, contained, busybox = result.stdout.split()
-    assert caller == contained != proc.ns("self", "mnt")
+    callers, contained, busybox = result.stdout.split()
+    assert callers == contained != proc.ns("self", "mnt")
     assert busybox == "/bin/busybox"
 
 
@@ -138,6 +150,7 @@ def test_joined_pid_namespace_has_another_init(container: Container) -> None:
         assert int(container.sh("echo $$")) > 1
 
 
+@pytest.mark.needs_root("mount")
 def test_join_through_a_bind_mounted_file(container: Container, directory: str) -> None:
     """As `ip netns` keeps its namespaces."""
     path = f"{directory}/netns"
@@ -155,7 +168,7 @@ def test_join_through_a_bind_mounted_file(container: Container, directory: str) 
 
 def test_pod_shares_namespaces_of_its_first_container(make_container: MakeContainer) -> None:
     sandbox, member = make_container().sleeping(), make_container()
-    for kind in ("network", "ipc", "uts", "pid"):
+    for kind in ("network", "ipc", "uts", "pid", *(["user"] if caller.ROOTLESS else [])):
         member.namespace(kind, holders.path(sandbox.pid, NAMESPACE_FILE[kind]))
     del member.config["hostname"]
     member.sleeping()
@@ -225,16 +238,17 @@ def test_path_of_an_ordinary_file_is_refused(container: Container, directory: st
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"type": "nonsense"}, ["linux.namespaces[5].type", "nonsense"]),
-        ({"type": "ipc"}, ["linux.namespaces[5]", "ipc"]),
-        ({"type": "cgroup", "path": "relative"}, ["linux.namespaces[5].path", "relative"]),
-        ({"path": "/proc/self/ns/net"}, ["linux.namespaces[5].type"]),
-        ({"type": "cgroup", "path": 7}, ["linux.namespaces[5].path"]),
+        ({"type": "nonsense"}, ["linux.namespaces[{}].type", "nonsense"]),
+        ({"type": "ipc"}, ["linux.namespaces[{}]", "ipc"]),
+        ({"type": "cgroup", "path": "relative"}, ["linux.namespaces[{}].path", "relative"]),
+        ({"path": "/proc/self/ns/net"}, ["linux.namespaces[{}].type"]),
+        ({"type": "cgroup", "path": 7}, ["linux.namespaces[{}].path"]),
     ],
 )
 def test_bad_entries_are_named(container: Container, entry: dict[str, object], words: list[str]) -> None:
     container.linux["namespaces"].append(entry)
-    container.try_create().failed(*words)
+    index = len(container.linux["namespaces"]) - 1
+    container.try_create().failed(*(word.format(index) for word in words))
 
 
 @pytest.mark.parametrize("kind", BASE)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import proc
+from . import caller, proc
 from .harness import Container, Tracker
 
 pytestmark = pytest.mark.planc_only("taking its mounts away")
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.planc_only("taking its mounts away")
 @pytest.fixture
 def sharing(container: Container) -> Container:
     """Without a mount namespace, and with one mount inside the root file system."""
+    caller.need_root("a container in the caller's mount namespace")
     container.without_namespace("mount")
     container.config["mounts"] = [
         item for item in container.config["mounts"] if item["destination"] == "/proc"
@@ -29,6 +30,7 @@ def sharing(container: Container) -> Container:
 @pytest.fixture
 def own_mount(container: Container) -> Iterator[None]:
     """A mount of the caller's on the root file system, as an engine's overlay is one."""
+    caller.need_root("mount")
     rootfs = container.bundle.rootfs
     subprocess.run(["mount", "--bind", rootfs, rootfs], check=True)
     yield
@@ -98,7 +100,6 @@ def test_covered_by_somebody_else(sharing: Container) -> None:
     assert mounted(sharing) == []
 
 
-@pytest.mark.timeout(120)
 def test_create_killed_at_random_moments(sharing: Container, tracker: Tracker) -> None:
     began = time.monotonic()
     sharing.create().delete("--force")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from . import proc
-from .harness import RUNTIME_PATH, Container
+from .harness import RUNTIME_PATH, Container, Process
 
 
 class Supervisor:
@@ -41,7 +41,7 @@ class Supervisor:
     def close(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
             client.sendto(b"stop", self._path)
-        self._thread.join(5)
+        self._thread.join()
         self._server.close()
 
 
@@ -73,13 +73,19 @@ def _running(container: Container) -> None:
     )
 
 
-def test_payload_gets_a_socket_of_its_own(
-    container: Container, directory: str, supervisor: Supervisor
-) -> None:
+def _starting(container: Container, directory: str) -> Process:
+    """`start` of a container whose payload runs, and has not said yet that it is ready."""
     container.args("sleep", "1000").create(env=_env(directory))
     process = container.runtime.spawn("start", container.id, env=_env(directory))
     _running(container)
     container.await_exec()
+    return process
+
+
+def test_payload_gets_a_socket_of_its_own(
+    container: Container, directory: str, supervisor: Supervisor
+) -> None:
+    process = _starting(container, directory)
     assert proc.environ(container.pid)["NOTIFY_SOCKET"] == "/run/notify/notify.sock"
     assert stat.S_ISSOCK(os.stat(f"{container.root}/run/notify/notify.sock").st_mode)
     mount = proc.mount_at(proc.mountinfo(container.pid), "/run/notify")
@@ -91,10 +97,7 @@ def test_payload_gets_a_socket_of_its_own(
 def test_ready_is_forwarded_with_the_main_pid(
     container: Container, directory: str, supervisor: Supervisor
 ) -> None:
-    container.args("sleep", "1000").create(env=_env(directory))
-    process = container.runtime.spawn("start", container.id, env=_env(directory))
-    _running(container)
-    container.await_exec()
+    process = _starting(container, directory)
     assert process.popen.poll() is None, "start waits until the payload is ready"
     _send(container, b"READY=1\nSTATUS=loading\n")
     supervisor.await_line("READY=1")
@@ -105,10 +108,7 @@ def test_ready_is_forwarded_with_the_main_pid(
 def test_messages_before_ready_do_not_end_the_wait(
     container: Container, directory: str, supervisor: Supervisor
 ) -> None:
-    container.args("sleep", "1000").create(env=_env(directory))
-    process = container.runtime.spawn("start", container.id, env=_env(directory))
-    _running(container)
-    container.await_exec()
+    process = _starting(container, directory)
     _send(container, b"STATUS=still loading")
     time.sleep(0.2)
     assert process.popen.poll() is None
@@ -118,12 +118,9 @@ def test_messages_before_ready_do_not_end_the_wait(
 
 @pytest.mark.old_runc_lacks("finding READY=1 behind other lines")
 def test_ready_behind_other_lines(container: Container, directory: str, supervisor: Supervisor) -> None:
-    container.args("sleep", "1000").create(env=_env(directory))
-    process = container.runtime.spawn("start", container.id, env=_env(directory))
-    _running(container)
-    container.await_exec()
+    process = _starting(container, directory)
     _send(container, b"STATUS=loading\nREADY=1\n")
-    process.wait(5).ok()
+    process.wait().ok()
     supervisor.await_line("READY=1")
 
 
@@ -143,7 +140,7 @@ def test_payload_that_ends_before_it_is_ready(
     container.shell("sleep 0.3").create(env=_env(directory))
     process = container.runtime.spawn("start", container.id, env=_env(directory))
     container.wait()
-    process.wait(10)
+    process.wait()
 
 
 def test_without_the_variable_there_is_no_socket(container: Container) -> None:

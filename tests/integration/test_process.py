@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from . import proc
+from . import caller, proc
 from .harness import Container
 
 BROKEN = pytest.mark.old_runc_lacks("tolerance of broken passwd lines")
@@ -245,6 +245,7 @@ def test_cwd_closed_to_the_user_but_open_to_root(container: Container) -> None:
     assert result.stdout in ("/closed\n", ""), "another directory than the one asked for"
 
 
+@pytest.mark.needs_root("chown")
 def test_cwd_only_open_to_the_user(container: Container) -> None:
     """As on a FUSE or NFS mount: root may not enter, the user may."""
     os.chown(container.bundle.directory("home/user", 0o700), 1000, 1000)
@@ -262,10 +263,11 @@ def test_user_and_group(container: Container) -> None:
     container.process["user"] = {"uid": 1000, "gid": 1001}
     container.sleeping()
     status = proc.status(container.pid)
-    assert status["Uid"].split() == ["1000"] * 4
-    assert status["Gid"].split() == ["1001"] * 4
+    assert status["Uid"].split() == [str(caller.outside(1000))] * 4
+    assert status["Gid"].split() == [str(caller.outside(1001, "gid"))] * 4
 
 
+@pytest.mark.needs_root("ids that are not the caller's")
 def test_large_ids(container: Container) -> None:
     container.process["user"] = {"uid": 2147483647, "gid": 2147483647}
     container.sleeping()
@@ -275,10 +277,12 @@ def test_large_ids(container: Container) -> None:
 def test_additional_gids(container: Container) -> None:
     container.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5, 2000, 65534]}
     container.sleeping()
-    assert proc.status(container.pid)["Groups"].split() == ["5", "2000", "65534"]
+    expected = [str(caller.outside(gid, "gid")) for gid in (5, 2000, 65534)]
+    assert proc.status(container.pid)["Groups"].split() == expected
 
 
 @pytest.mark.parametrize("user", [{"uid": 0, "gid": 0}, {"uid": 0, "gid": 0, "additionalGids": []}])
+@pytest.mark.needs_root("supplementary groups of the caller")
 def test_groups_of_the_caller_are_dropped(container: Container, user: dict[str, object]) -> None:
     container.process["user"] = user
     container.sleeping(extra_groups=[4, 24, 27])

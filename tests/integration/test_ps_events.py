@@ -131,7 +131,7 @@ def test_stats_of_a_stopped_container_is_refused(container: Container) -> None:
 
 def _finish(container: Container, process: Process) -> Result:
     container.kill_and_wait().delete()
-    return process.wait(10)
+    return process.wait()
 
 
 @pytest.mark.old_runc_lacks("an end of events before delete")
@@ -140,13 +140,13 @@ def test_events_end_when_the_container_stops(container: Container) -> None:
     process = container.runtime.spawn("events", "--interval", "100ms", container.id)
     proc.wait_until(lambda: process.peek().stdout, "a line has come")
     container.kill_and_wait()
-    process.wait(3).ok()
+    process.wait().ok()
 
 
 def test_events_come_at_the_interval(container: Container) -> None:
     container.sleeping()
     process = container.runtime.spawn("events", "--interval", "100ms", container.id)
-    proc.wait_until(lambda: process.peek().stdout.count("\n") >= 3, "three lines have come", 10)
+    proc.wait_until(lambda: process.peek().stdout.count("\n") >= 3, "three lines have come")
     result = _finish(container, process).ok()
     for line in result.stdout.splitlines():
         assert json.loads(line)["type"] == "stats"
@@ -170,9 +170,7 @@ def test_events_report_oom(container: Container) -> None:
     process = container.runtime.spawn("events", "--interval", "200ms", container.id)
     proc.wait_until(lambda: process.peek().stdout, "events watches")
     container.bundle.file("go")
-    proc.wait_until(
-        lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come", 10
-    )
+    proc.wait_until(lambda: '"type":"oom"' in process.peek().stdout.replace(" ", ""), "an oom event has come")
     _finish(container, process)
 
 

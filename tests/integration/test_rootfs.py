@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from . import proc
+from . import caller, proc
 from .harness import Container
+from .test_devices import DEFAULTS
 
 
 def test_root_is_the_rootfs(container: Container) -> None:
@@ -27,6 +28,8 @@ def test_nothing_of_the_host_remains_mounted(container: Container) -> None:
     container.sleeping()
     points = {mount.mount_point for mount in proc.mountinfo(container.pid)}
     expected = {"/", *(mount["destination"] for mount in container.config["mounts"])}
+    if caller.ROOTLESS:  # devices cannot be made, and are those of the machine
+        expected |= {f"/dev/{name}" for name in DEFAULTS}
     assert points == expected
 
 
@@ -117,6 +120,7 @@ def test_readonly_false_is_writable(container: Container) -> None:
 
 
 @pytest.mark.old_runc_lacks("keeping mount flags of the rootfs")
+@pytest.mark.needs_root("mount")
 def test_readonly_keeps_the_flags_of_the_source_mount(container: Container) -> None:
     path = container.bundle.rootfs
     subprocess.run(["mount", "--bind", path, path], check=True)
@@ -166,6 +170,7 @@ def test_rootfs_propagation(container: Container, word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["slave", "rslave"])
+@pytest.mark.needs_root("mount")
 def test_rootfs_propagation_slave_of_a_shared_source(container: Container, word: str) -> None:
     path = container.bundle.rootfs
     subprocess.run(["mount", "--bind", "--make-shared", path, path], check=True)
@@ -184,6 +189,7 @@ def test_unknown_propagation_is_refused(container: Container) -> None:
 
 
 @pytest.mark.parametrize("word", [None, "rprivate", "rslave", "rshared"])
+@pytest.mark.needs_root("mount")
 def test_mounts_of_the_container_do_not_reach_the_host(container: Container, word: str | None) -> None:
     """Even with the bundle on a shared mount of the host, and even with rshared."""
     path = container.bundle.path
@@ -202,6 +208,7 @@ def test_mounts_of_the_container_do_not_reach_the_host(container: Container, wor
 
 
 @pytest.mark.parametrize(("word", "arrives"), [("rslave", True), ("rprivate", False), (None, False)])
+@pytest.mark.needs_root("mount")
 def test_later_host_mounts_arrive_only_in_a_slave(
     container: Container, directory: str, word: str | None, arrives: bool
 ) -> None:
@@ -248,6 +255,7 @@ def test_no_pivot_leaves_no_bare_proc_or_sys_of_the_host(container: Container) -
     )
 
 
+@pytest.mark.needs_root("mount")
 def test_pivot_on_a_rootfs_that_is_a_mount(container: Container) -> None:
     path = container.bundle.rootfs
     subprocess.run(["mount", "--bind", "--make-shared", path, path], check=True)
@@ -257,6 +265,7 @@ def test_pivot_on_a_rootfs_that_is_a_mount(container: Container) -> None:
         subprocess.run(["umount", path], check=True)
 
 
+@pytest.mark.needs_root("mount")
 def test_rootfs_on_tmpfs(container: Container, directory: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "rootfs", directory], check=True)
     try:
@@ -267,6 +276,7 @@ def test_rootfs_on_tmpfs(container: Container, directory: str) -> None:
         subprocess.run(["umount", directory], check=True)
 
 
+@pytest.mark.needs_root("mount")
 def test_rootfs_on_overlay(container: Container, directory: str) -> None:
     """What Docker and Podman use; the layers lie on a tmpfs, since the machine's own root may be an overlay."""
     subprocess.run(["mount", "-t", "tmpfs", "layers", directory], check=True)

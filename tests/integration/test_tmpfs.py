@@ -78,6 +78,7 @@ def test_tmpcopyup_copies_the_tree(container: Container) -> None:
     assert container.sh(script) == "contentdeeperfile\n640\n600"
 
 
+@pytest.mark.needs_root("chown")
 def test_tmpcopyup_keeps_owners(container: Container) -> None:
     os.chown(container.bundle.file("data/file"), 1000, 1001)
     container.mount("/data", "tmpfs", "tmpfs", "tmpcopyup")

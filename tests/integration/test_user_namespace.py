@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from pathlib import Path
 
 import pytest
 
-from . import holders, proc, unprivileged
+from . import caller, holders, proc, unprivileged
 from .harness import Container
 
-FIRST = 100000
+FIRST = caller.first_subordinate(100000)
+SECOND, THIRD = FIRST + 20000, FIRST + 30000
 
 
 def _map(container: Container, *ranges: tuple[int, int, int]) -> Container:
@@ -39,15 +41,15 @@ def test_mapping_is_written(container: Container) -> None:
 
 
 def test_several_ranges(container: Container) -> None:
-    _map(container, (0, FIRST, 10), (10, 200000, 1000), (5000, 300000, 1)).sleeping()
-    assert _id_map(container.pid) == [[0, FIRST, 10], [10, 200000, 1000], [5000, 300000, 1]]
+    _map(container, (0, FIRST, 10), (10, SECOND, 1000), (5000, THIRD, 1)).sleeping()
+    assert _id_map(container.pid) == [[0, FIRST, 10], [10, SECOND, 1000], [5000, THIRD, 1]]
 
 
 def test_uid_and_gid_mappings_may_differ(container: Container) -> None:
     _map(container, (0, FIRST, 1000))
-    container.linux["gidMappings"] = [{"containerID": 0, "hostID": 222222, "size": 2000}]
+    container.linux["gidMappings"] = [{"containerID": 0, "hostID": SECOND, "size": 2000}]
     container.sleeping()
-    assert _id_map(container.pid, "gid_map") == [[0, 222222, 2000]]
+    assert _id_map(container.pid, "gid_map") == [[0, SECOND, 2000]]
 
 
 def test_process_runs_as_the_mapped_root(container: Container) -> None:
@@ -87,6 +89,7 @@ def test_host_files_belong_to_the_overflow_ids(container: Container) -> None:
     assert container.sh("stat -c %u:%g /bin/busybox") == "65534:65534"
 
 
+@pytest.mark.needs_root("chown")
 def test_own_files_belong_to_root(container: Container) -> None:
     for parent, names, files in os.walk(container.bundle.rootfs):
         for name in [*names, *files, "."]:
@@ -189,11 +192,13 @@ def test_join_user_and_network_namespace_of_one_holder(container: Container) -> 
 
 @pytest.mark.old_runc_lacks("a refusal of mappings without a user namespace")
 def test_mappings_without_the_namespace_are_refused(container: Container) -> None:
+    container.without_namespace("user")
     container.linux["uidMappings"] = [{"containerID": 0, "hostID": FIRST, "size": 1}]
     container.try_create().failed("user namespace")
 
 
 def test_namespace_without_mappings_is_refused(container: Container) -> None:
+    container.linux.update(uidMappings=[], gidMappings=[])
     container.namespace("user").try_create().failed("mapping")
 
 
@@ -206,7 +211,7 @@ def test_unmapped_user_is_refused(container: Container, field: str) -> None:
 
 
 def test_overlapping_ranges_are_refused(container: Container) -> None:
-    _map(container, (0, FIRST, 100), (50, 200000, 100)).try_create().failed()
+    _map(container, (0, FIRST, 100), (50, SECOND, 100)).try_create().failed()
     assert container.runtime.leftovers() == []
 
 
@@ -242,7 +247,8 @@ def test_rootless_lifecycle(rootless: Container) -> None:
 def test_rootless_owner_is_named_by_list(rootless: Container) -> None:
     rootless.sleeping()
     (entry,) = rootless.runtime.call("list", "--format", "json").json()
-    assert entry["owner"] in (str(unprivileged.UID), f"#{unprivileged.UID}")
+    names = [entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == unprivileged.UID]
+    assert entry["owner"] in (str(unprivileged.UID), f"#{unprivileged.UID}", *names)
     rootless.delete("--force")
 
 

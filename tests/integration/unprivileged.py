@@ -7,12 +7,15 @@ machine's own in a private mount namespace of the one call.
 from __future__ import annotations
 
 import os
+import pwd
 from typing import Any
 
+from . import caller
 from .harness import Bundle, Container
 
-UID = 64321
-SUBORDINATE = 700000
+UID = caller.UID or 64321
+NAME = pwd.getpwuid(UID).pw_name if caller.ROOTLESS else "plancit"
+SUBORDINATE = caller.first_subordinate(700000)
 """First of 65536 subordinate ids."""
 
 
@@ -20,6 +23,7 @@ def prepare(container: Container, directory: str) -> Container:
     """Turn the base configuration into one that an unprivileged user may run: `spec --rootless` in short."""
     container.runtime.root = os.path.join(directory, "root")
     container.runtime.defaults |= {"user": UID}
+    container.runtime.driver_flags = []  # the user has no systemd of its own
     give(container.bundle, directory)
     container.without_namespace("network").namespace("user").without_mount("/sys")
     container.config["mounts"].append(
@@ -41,6 +45,8 @@ def prepare(container: Container, directory: str) -> Container:
 
 def give(bundle: Bundle, *directories: str) -> None:
     """Make the user the owner of the bundle and of further directories."""
+    if caller.ROOTLESS:
+        return
     for top in (bundle.path, *directories):
         for parent, names, files in os.walk(top):
             os.chown(parent, UID, UID)
@@ -55,11 +61,14 @@ def with_subordinate_ids(container: Container, directory: str) -> dict[str, Any]
             {"containerID": 0, "hostID": UID, "size": 1},
             {"containerID": 1, "hostID": SUBORDINATE, "size": 65536},
         ]
+    container.runtime.defaults.pop("user", None)
+    if caller.ROOTLESS:
+        return {}
     files = {
-        "passwd": f"root:x:0:0::/root:/bin/sh\nplancit:x:{UID}:{UID}::/:/bin/sh\n",
-        "group": f"root:x:0:\nplancit:x:{UID}:\n",
-        "subuid": f"plancit:{SUBORDINATE}:65536\n",
-        "subgid": f"plancit:{SUBORDINATE}:65536\n",
+        "passwd": f"root:x:0:0::/root:/bin/sh\n{NAME}:x:{UID}:{UID}::/:/bin/sh\n",
+        "group": f"root:x:0:\n{NAME}:x:{UID}:\n",
+        "subuid": f"{NAME}:{SUBORDINATE}:65536\n",
+        "subgid": f"{NAME}:{SUBORDINATE}:65536\n",
     }
     script = ""
     for name, content in files.items():
@@ -69,5 +78,4 @@ def with_subordinate_ids(container: Container, directory: str) -> dict[str, Any]
         script += f"mount --bind {path} /etc/{name} && "
     script += f'exec setpriv --reuid={UID} --regid={UID} --clear-groups -- "$@"'
     prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
-    container.runtime.defaults.pop("user", None)
     return {"prefix": prefix}

@@ -7,21 +7,33 @@ import itertools
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from . import image
-from .daemons import DOCKER, DOCKERD, Buildah, Containerd, Docker, Podman, find_program, write_image
-from .machine import Machine
+from .daemons import (
+    DOCKER,
+    DOCKERD,
+    WITHOUT_BRIDGE,
+    Buildah,
+    Containerd,
+    Docker,
+    Podman,
+    find_program,
+    write_image,
+)
+from .machine import Machine, poll
 from .replay import Replay
+from .systemd_machine import CONTAINER_UNITS, SystemdMachine, lacking, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AnyMachine = TypeVar("AnyMachine", bound=Machine)
 HERE = Path(__file__).parent
 DEFAULT_RUNTIME = HERE.parents[1] / "build/prefix/bin/planc"
-TEST_SECONDS = 90
+TEST_SECONDS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +46,10 @@ def need(what: str, present: object) -> None:
     """Skip the tests that need something this machine lacks."""
     if not present:
         pytest.skip(f"this machine lacks {what}")
+
+
+def need_bridges(machine: Machine) -> None:
+    need("iptables' table nat, for bridge networks", machine.has_nat())
 
 
 def need_all_capabilities(machine: Machine) -> None:
@@ -57,12 +73,12 @@ def runtime_name(runtime: str) -> str:
 
 
 @contextlib.contextmanager
-def running_machine(runtime: str) -> Iterator[Machine]:
+def running_machine(runtime: str, kind: type[AnyMachine]) -> Iterator[AnyMachine]:
     """A machine with the images; when it ends, nothing of a container may be left in it."""
     need("root privileges", os.geteuid() == 0)
     need("busybox-static", image.busybox())
     need("util-linux's unshare and nsenter", find_program("unshare") and find_program("nsenter"))
-    one = Machine(runtime)
+    one = kind(runtime)
     try:
         one.start()
         write_image(one)
@@ -75,15 +91,32 @@ def running_machine(runtime: str) -> Iterator[Machine]:
 @pytest.fixture(scope="session")
 def machine(runtime: str) -> Iterator[Machine]:
     """The machine of the session."""
-    with running_machine(runtime) as one:
+    with running_machine(runtime, Machine) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def spare_machine(runtime: str) -> Iterator[Machine]:
     """One more, for daemons that would disturb those of the session."""
-    with running_machine(runtime) as one:
+    with running_machine(runtime, Machine) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def systemd_machine(runtime: str) -> Iterator[SystemdMachine]:
+    """The one for the managers' systemd cgroup driver."""
+    missing = lacking()
+    need(missing, not missing)
+    with running_machine(runtime, SystemdMachine) as one:
+        yield one
+
+
+@pytest.fixture
+def no_unit_is_left(systemd_machine: SystemdMachine) -> Iterator[None]:
+    """Of a container; nor one that only its failure keeps loaded."""
+    before = units(*CONTAINER_UNITS)
+    yield
+    poll(lambda: units(*CONTAINER_UNITS) <= before, what=f"gone: {units(*CONTAINER_UNITS) - before}")
 
 
 @pytest.fixture
@@ -102,7 +135,7 @@ def counter() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def docker_engine(machine: Machine) -> Iterator[Docker]:
     need("docker.io", os.path.exists(DOCKER) and find_program(*DOCKERD))
-    engine = Docker(machine)
+    engine = Docker(machine, settings={} if machine.has_nat() else WITHOUT_BRIDGE)
     engine.start()
     try:
         yield engine

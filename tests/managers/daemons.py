@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DOCKER = "/usr/bin/docker"
 DOCKERD = ("/usr/sbin/dockerd", "/usr/bin/dockerd")
+WITHOUT_BRIDGE = {"bridge": "none", "iptables": False}
+"""Settings of a Docker Engine that only has containers with --network none and host."""
 STATE_ROOTS = ("/run/runc", "/run/planc")
 
 
@@ -85,7 +87,7 @@ def assert_nothing_left(machine: Machine, processes: str, cgroups: str, state_ro
         return not seen
 
     try:
-        poll(nothing, 15)
+        poll(nothing)
     except AssertionError:
         machine.blamed |= seen
         raise AssertionError(f"left behind: {sorted(seen)}") from None
@@ -109,10 +111,14 @@ class Docker(Manager):
             "storage-driver": "overlay2",
             "runtimes": {"planc": {"path": machine.runtime}},
             "default-runtime": "planc",
-            "shutdown-timeout": 3,
+            "shutdown-timeout": 60,
             **(settings or {}),
         }
-        self.cgroup = self.settings.get("cgroup-parent", "/docker").strip("/")
+        if "native.cgroupdriver=systemd" in self.settings.get("exec-opts", ()):
+            self.cgroups = r"system\.slice/docker-[0-9a-f]{64}\.scope"
+        else:
+            cgroup = self.settings.get("cgroup-parent", "/docker").strip("/")
+            self.cgroups = f"{cgroup}/(buildkit/|[0-9a-f]{{64}})"
         self.state_root = f"{self.exec_root}/runtime-runc/moby"
         self._daemon: subprocess.Popen[bytes] | None = None
 
@@ -122,7 +128,7 @@ class Docker(Manager):
         with open(self.machine.dir / f"{self.name}.log", "ab") as log:
             argv = [find_program(*DOCKERD), "--config-file", str(config)]
             self._daemon = self.machine.popen(argv, stdout=log.fileno(), stderr=log.fileno())
-        poll(lambda: self._answers(), 30, "dockerd answers")
+        poll(lambda: self._answers(), 120, "dockerd answers")
         if load:
             self("load", "-i", self.machine.dir / "image.tar")
 
@@ -138,7 +144,7 @@ class Docker(Manager):
         """End the daemon and all its containers in the orderly way."""
         assert self._daemon is not None
         self.machine.run("kill", self.machine.inside(f"/run/{self.name}.pid").read_text().strip())
-        self._daemon.wait(30)
+        self._daemon.wait(120)
 
     def inspect(self, container: str, template: str) -> str:
         return self("inspect", "-f", template, container).out
@@ -150,32 +156,44 @@ class Docker(Manager):
         if containers := self("ps", "-aq").out.split():
             self("rm", "-f", "-v", *containers)
         shims = f"/run/{self.name}/containerd/containerd.sock"
-        assert_nothing_left(
-            self.machine, shims, f"{self.cgroup}/(buildkit/|[0-9a-f]{{64}})", [self.state_root]
-        )
+        assert_nothing_left(self.machine, shims, self.cgroups, [self.state_root])
 
 
 class Containerd(Manager):
     """containerd and its test client ctr, in the namespace `default`."""
 
-    ADDRESS = "/run/containerd/containerd.sock"
+    cgroups = "default/"
+    namespace = "default"
 
-    def __init__(self, machine: Machine) -> None:
-        super().__init__(machine, [find_program("ctr"), "--address", self.ADDRESS])
-        self.state_root = "/run/containerd/runc/default"
+    def __init__(self, machine: Machine, name: str = "containerd") -> None:
+        self.name = name
+        self.address = f"/run/{name}/containerd.sock"
+        super().__init__(machine, [find_program("ctr"), "--address", self.address])
+        self.argv += ["--namespace", self.namespace]
+        self.state_root = f"/run/containerd/runc/{self.namespace}"
         self._daemon: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        config = self.machine.dir / "containerd.toml"
-        config.write_text(
-            f'version = 2\nroot = "{self.machine.dir}/containerd"\nstate = "/run/containerd"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-            f'[grpc]\naddress = "{self.ADDRESS}"\n'
+    @property
+    def socket(self) -> Path:
+        """Its address, from outside."""
+        return self.machine.inside(self.address)
+
+    def config(self) -> str:
+        """The text of its configuration file."""
+        return (
+            f'version = 2\nroot = "{self.machine.dir}/{self.name}"\nstate = "/run/{self.name}"\n'
+            f"disabled_plugins = {json.dumps(self.disabled_plugins)}\n"
+            f'[grpc]\naddress = "{self.address}"\n'
         )
-        with open(self.machine.dir / "containerd.log", "ab") as log:
-            argv = [find_program("containerd"), "--config", str(config)]
+
+    disabled_plugins: tuple[str, ...] = ("io.containerd.grpc.v1.cri",)
+
+    def start(self) -> None:
+        (self.machine.dir / f"{self.name}.toml").write_text(self.config())
+        with open(self.machine.dir / f"{self.name}.log", "ab") as log:
+            argv = self.daemon_command().split()
             self._daemon = self.machine.popen(argv, stdout=log.fileno(), stderr=log.fileno())
-        poll(lambda: self("version", code=None).code == 0, 30, "containerd answers")
+        poll(lambda: self("version", code=None).code == 0, 60, "containerd answers")
         self("images", "import", self.machine.dir / "image.tar")
 
     def stop(self) -> None:
@@ -183,10 +201,10 @@ class Containerd(Manager):
         for pid, command in self.machine.processes().items():
             if command.startswith(self.daemon_command()):
                 self.machine.run("kill", str(pid))
-        self._daemon.wait(20)
+        self._daemon.wait(60)
 
     def daemon_command(self) -> str:
-        return f"{find_program('containerd')} --config {self.machine.dir}/containerd.toml"
+        return f"{find_program('containerd')} --config {self.machine.dir}/{self.name}.toml"
 
     def run_words(self, *options: str) -> list[str]:
         """`ctr run` with the runtime under test."""
@@ -197,7 +215,7 @@ class Containerd(Manager):
             self("tasks", "delete", "--force", task)
         for container in self("containers", "list", "-q").out.split():
             self("containers", "delete", container)
-        assert_nothing_left(self.machine, f"-address {self.ADDRESS}", "default/", [self.state_root])
+        assert_nothing_left(self.machine, f"-address {self.address}", self.cgroups, [self.state_root])
 
 
 def write_containers_config(machine: Machine, directory: Path) -> dict[str, str]:
@@ -225,6 +243,8 @@ class Podman(Manager):
     Podman trusts in the JSON log only of runtimes of certain names, so the path's last component matters.
     """
 
+    cgroups = "libpod_parent/libpod-"
+
     def __init__(self, machine: Machine, runtime: str, rootless: bool = False) -> None:
         env = write_containers_config(machine, machine.dir / "containers-config")
         place = Path(machine.dir, "home", USER) if rootless else machine.dir
@@ -250,7 +270,7 @@ class Podman(Manager):
         self("pod", "rm", "-fa", "-t", "0")
         self("rm", "-fa", "-t", "0")
         self("volume", "prune", "-f")
-        assert_nothing_left(self.machine, "/usr/bin/conmon", "libpod_parent/libpod-", self.state_roots)
+        assert_nothing_left(self.machine, "/usr/bin/conmon", self.cgroups, self.state_roots)
 
 
 class Buildah(Manager):
@@ -260,6 +280,7 @@ class Buildah(Manager):
         env = write_containers_config(machine, machine.dir / "containers-config")
         argv = [find_program("buildah"), "--root", f"{machine.dir}/buildah", "--runroot", "/run/buildah"]
         super().__init__(machine, [*argv, "--storage-driver", "overlay"], env)
+        self.network = () if machine.has_nat() else ("--network", "none")
 
     def load(self) -> None:
         self("pull", f"docker-archive:{self.machine.dir}/image.tar:{image.NAME}")
@@ -270,7 +291,8 @@ class Buildah(Manager):
         return self("from", "--pull-never", *limits, image.NAME).out
 
     def run_words(self, *options: str) -> list[str]:
-        return ["run", "--runtime", self.machine.runtime, "--isolation", "oci", *options]
+        fixed = ["run", "--runtime", self.machine.runtime, "--isolation", "oci"]
+        return [*fixed, *self.network, *options]
 
     def run(self, container: str, *args: str, options: tuple[str, ...] = (), **kept: Any) -> Result:
         return self(*self.run_words(*options), container, "--", *args, **kept)
@@ -279,7 +301,7 @@ class Buildah(Manager):
         """`buildah bud` of a directory, every step in a container of its own and without cache."""
         limits = [f"--ulimit={limit}" for limit in ulimits()]
         fixed = ["bud", "--runtime", self.machine.runtime, "--isolation", "oci", "--no-cache", "--layers"]
-        return self(*fixed, *limits, "--pull-never", *options, context, **kept)
+        return self(*fixed, *limits, *self.network, "--pull-never", *options, context, **kept)
 
     def clean(self) -> None:
         self("rm", "--all")

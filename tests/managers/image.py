@@ -49,7 +49,8 @@ def write_rootfs(directory: Path) -> None:
     for name in DIRECTORIES:
         (directory / name).mkdir()
     (directory / "tmp").chmod(0o1777)
-    os.chown(directory / "home/app", 1000, 1000)
+    if os.geteuid() == 0:
+        os.chown(directory / "home/app", 1000, 1000)
     shutil.copy(program, directory / "bin/busybox")
     (directory / "bin/busybox").chmod(0o755)
     for applet in subprocess.check_output([program, "--list"], text=True).split():
@@ -80,11 +81,18 @@ def image_config(layer: bytes, command: str) -> bytes:
     ).encode()
 
 
+def _owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """As root would have made it, whoever did."""
+    entry.uid = entry.gid = 1000 if entry.name == "./home/app" else 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
 def write_archive(rootfs: Path, archive: Path) -> None:
     """Pack a root file system as `docker save` would: readable by docker, podman, ctr and buildah."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        tar.add(rootfs, arcname=".")
+        tar.add(rootfs, arcname=".", filter=_owned)
     layer = buffer.getvalue()
     manifest = [
         {"Config": "bb.json", "RepoTags": [NAME], "Layers": ["layer.tar"]},

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import pytest
-
 from . import machine_init
+from .cgroup_files import CgroupFiles
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENTER = """#!/bin/sh
 dir=$1; shift
 for procs in {procs}; do echo $$ > "$procs"; done
-exec nsenter --target {pid} --mount --net --pid --ipc --uts --cgroup --wdns="$dir" -- "$@"
+exec nsenter --target {pid} {namespaces} --wdns="$dir" -- "$@"
 """
 
 
@@ -51,7 +50,7 @@ class Result:
         return self
 
 
-def poll(question: Callable[[], Answer], seconds: float = 20.0, what: str = "") -> Answer:
+def poll(question: Callable[[], Answer], seconds: float = 60.0, what: str = "") -> Answer:
     """Ask until the answer is true and return it; AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := question()):
@@ -62,6 +61,10 @@ def poll(question: Callable[[], Answer], seconds: float = 20.0, what: str = "") 
 
 class Machine:
     """One private machine; make it with start() and end it with stop()."""
+
+    stage = "outer"
+    """Of machine_init.py, to begin with."""
+    namespaces = "--mount --net --pid --ipc --uts --cgroup"
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
@@ -83,7 +86,7 @@ class Machine:
 
     def start(self) -> None:
         script = machine_init.__file__
-        argv = [sys.executable, script, "outer", str(self.dir), self.name, self.runtime]
+        argv = [sys.executable, script, self.stage, str(self.dir), self.name, self.runtime]
         self._holder = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env={"PATH": PATH}
         )
@@ -92,16 +95,20 @@ class Machine:
         assert answer, "the machine did not start; its stderr is above"
         self.pid = int(answer)
         self._first_mounts = self.mounts()
+        procs = " ".join(f"{directory}/cgroup.procs" for directory in self.own_cgroups())
+        self._enter = self.dir / "bin" / "enter"
+        self._enter.write_text(ENTER.format(procs=procs, pid=self.pid, namespaces=self.namespaces))
+        self._enter.chmod(0o755)
+
+    def own_cgroups(self) -> list[Path]:
+        """The cgroups of its daemons and commands, one in each hierarchy."""
         mounts = machine_init.cgroup_mounts()
         leaf = f"{self.name}/host" if machine_init.unified_only(mounts) else self.name
-        procs = " ".join(f"{target}/{leaf}/cgroup.procs" for target, _, _ in mounts)
-        self._enter = self.dir / "bin" / "enter"
-        self._enter.write_text(ENTER.format(procs=procs, pid=self.pid))
-        self._enter.chmod(0o755)
+        return [Path(target, leaf) for target, _, _ in mounts]
 
     def assert_quiet(self) -> None:
         """Once its daemons have stopped: no process, no mount of a container, no cgroup of one is left."""
-        poll(lambda: not self.processes(), 5, f"{self.processes()} end")
+        poll(lambda: not self.processes(), 60, f"{self.processes()} end")
         mounts = sorted(point for point in self.mounts() - self._first_mounts if "/netns" not in point)
         assert not mounts, f"left behind: {mounts}"
 
@@ -111,7 +118,7 @@ class Machine:
         self._holder.stdin.close()
         assert self._holder.stdout is not None
         self._holder.stdout.close()
-        assert self._holder.wait(30) == 0
+        assert self._holder.wait(120) == 0
         for process in self._started:
             process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -157,7 +164,7 @@ class Machine:
         *argv: str | Path,
         code: int | None = 0,
         stdin: str | bytes | None = None,
-        timeout: float = 40.0,
+        timeout: float = 120.0,
         env: Mapping[str, str] | None = None,
         cwd: str | Path | None = None,
         user: str = "",
@@ -186,6 +193,11 @@ class Machine:
         """Start a command inside on a new terminal."""
         words = [str(word) for word in argv]
         return Terminal(self._command(words, cwd, user), {**self.env, **(env or {})})
+
+    def has_nat(self) -> bool:
+        """Whether the kernel can translate addresses, which the managers' bridge networks take."""
+        chain = ("iptables", "-w", "-t", "nat", "-N", "probe")
+        return self.run(*chain, code=None).code == 0 and self.run(*chain[:-2], "-X", "probe").code == 0
 
     def inside(self, path: str) -> Path:
         """A path of the machine as seen from outside."""
@@ -227,20 +239,9 @@ class Machine:
         """The mount points that the machine's processes see outside of containers."""
         return {line.split()[4] for line in self.proc(1, "mountinfo").read_text().splitlines()}
 
-    def cgroup(self, pid: int | str, controller: str) -> Path:
-        """The directory of the cgroup of a process in the hierarchy of a v1 controller, seen from outside."""
-        hierarchies = {
-            word: target for target, _, options in machine_init.cgroup_mounts() for word in options.split(",")
-        }
-        for line in self.proc(pid, "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controller in controllers.split(","):
-                return Path(hierarchies[controller] + path)
-        pytest.skip(f"this machine lacks the cgroup v1 controller {controller}, whose files the test reads")
-
-    def frozen(self, pid: int | str) -> bool:
-        """Whether the freezer has stopped the process; false also on the way there."""
-        return (self.cgroup(pid, "freezer") / "freezer.state").read_text() == "FROZEN\n"
+    def cgroup(self, pid: int | str) -> CgroupFiles:
+        """The cgroups of a process, seen from outside."""
+        return CgroupFiles(self.proc(pid, "cgroup").read_text())
 
     def cgroups(self) -> set[str]:
         """All cgroups below the machine's, relative to it, of all hierarchies."""

@@ -1,9 +1,13 @@
-"""The first process of the private machine that machine.py describes; run as a script, in two stages.
+"""The first process of the private machine that machine.py describes; run as a script, in three stages.
 
-`outer DIR NAME RUNTIME` joins a new cgroup NAME in every hierarchy, starts the inner stage in new namespaces,
+`outer DIR NAME RUNTIME` makes a new cgroup NAME in every hierarchy, starts the next stage in new namespaces,
 waits for its end and then removes the cgroups and DIR.  It outlives a killed pytest, so nothing stays behind.
+`join DIR NAME RUNTIME` enters those cgroups, which become the roots of the last stage's cgroup namespace.
 `inner DIR NAME RUNTIME` builds the machine's view of the file system, prints its pid as seen by the outer
 stage, and sleeps until its stdin closes; the kernel then kills all other processes of the machine.
+
+`outer-systemd` and `inner-systemd` are the same for systemd_machine.py: no namespaces for processes, network and
+cgroups, but a scope of systemd's with the machine's own processes.
 """
 
 import os
@@ -15,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup")
+NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 OTHER_RUNTIMES = (
     "/usr/sbin/runc",
     "/usr/bin/runc",
@@ -43,8 +47,8 @@ def unified_only(mounts: list[tuple[str, str, str]]) -> bool:
     return all(kind == "cgroup2" for _, kind, _ in mounts)
 
 
-def join_new_cgroups(name: str) -> list[Path]:
-    """Create cgroup NAME everywhere, enter it, and return the directories."""
+def make_cgroups(name: str) -> list[Path]:
+    """Create cgroup NAME everywhere and return the directories."""
     made = []
     for target, _, _ in cgroup_mounts():
         directory = Path(target, name)
@@ -52,15 +56,12 @@ def join_new_cgroups(name: str) -> list[Path]:
         for setting in ("cpuset.cpus", "cpuset.mems"):
             if (directory / setting).exists() and Path(target, "tasks").exists():
                 (directory / setting).write_text(Path(target, setting).read_text())
-        (directory / "cgroup.procs").write_text(str(os.getpid()))
         made.append(directory)
     return made
 
 
-def remove_cgroups(tops: list[Path], patience: float = 10.0) -> None:
+def remove_cgroups(tops: list[Path], patience: float = 60.0) -> None:
     """Remove the cgroups bottom-up; processes that were just killed may hold them for a moment."""
-    for target, _, _ in cgroup_mounts():
-        Path(target, "cgroup.procs").write_text(str(os.getpid()))
     end = time.monotonic() + patience
     for top in tops:
         for directory, _, _ in os.walk(top, topdown=False):
@@ -75,12 +76,32 @@ def remove_cgroups(tops: list[Path], patience: float = 10.0) -> None:
 
 
 def outer(directory: str, name: str, runtime: str) -> int:
-    tops = join_new_cgroups(name)
+    tops = make_cgroups(name)
     try:
-        inner_stage = [sys.executable, __file__, "inner", directory, name, runtime]
-        return subprocess.call(["unshare", *NAMESPACES, "--fork", "--kill-child", *inner_stage])
+        next_stage = [sys.executable, __file__, "join", directory, name, runtime]
+        return subprocess.call(["unshare", *NAMESPACES, "--fork", "--kill-child", *next_stage])
     finally:
         remove_cgroups(tops)
+        shutil.rmtree(directory)
+
+
+def join(directory: str, name: str, runtime: str) -> int:
+    for target, _, _ in cgroup_mounts():
+        Path(target, name, "cgroup.procs").write_text("0")
+    last_stage = [sys.executable, __file__, "inner", directory, name, runtime]
+    os.execvp("unshare", ["unshare", "--cgroup", *last_stage])
+
+
+def outer_systemd(directory: str, name: str, runtime: str) -> int:
+    """The scope is NAME.scope; the managers' containers get scopes of their own beside it."""
+    scope = ["systemd-run", "--quiet", "--scope", f"--unit={name}", "--property=Delegate=yes"]
+    namespaces = ["unshare", "--mount", "--ipc", "--uts", "--fork", "--kill-child"]
+    inner_stage = [sys.executable, __file__, "inner-systemd", directory, name, runtime]
+    try:
+        return subprocess.call([*scope, *namespaces, *inner_stage])
+    finally:
+        for verb in (["kill", "--signal=KILL"], ["stop"]):
+            subprocess.run(["systemctl", *verb, f"{name}.scope"], stderr=subprocess.DEVNULL)
         shutil.rmtree(directory)
 
 
@@ -92,6 +113,8 @@ def mount_kernel_views() -> None:
     """procfs of the new pid namespace, sysfs of the new network namespace, cgroups rooted at our own."""
     hierarchies = cgroup_mounts()
     mount("-t", "proc", "proc", "/proc")
+    # with all that is mounted on it: Podman would look for that on the new one
+    subprocess.run(["umount", "--lazy", "/sys"], check=True)
     mount("-t", "sysfs", "sysfs", "/sys")
     if unified_only(hierarchies):
         mount("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
@@ -125,8 +148,11 @@ def mount_layer(directory: Path, target: str) -> None:
     mount("-t", "overlay", "-o", f"lowerdir={target},upperdir={upper},workdir={work}", "overlay", target)
 
 
-def mount_private_directories(directory: Path) -> None:
-    """Own /etc, /var/lib, /run and temporary directories, so that no default path meets another's files."""
+def mount_private_directories(directory: Path, kept: tuple[str, ...] = ()) -> None:
+    """Own /etc, /var/lib, /run and temporary directories, so that no default path meets another's files.
+
+    `kept` are directories of the host's /run that stay what they are.
+    """
     mount_layer(directory, "/etc")
     mount_layer(directory, "/var/lib")
     if not directory.is_relative_to("/tmp"):
@@ -135,10 +161,11 @@ def mount_private_directories(directory: Path) -> None:
         source = directory / "private" / target.strip("/").replace("/", "-")
         source.mkdir(parents=True)
         source.chmod(0o755 if target == "/run" else 0o1777)
-        if directory.is_relative_to(target):
-            kept = source / directory.relative_to(target)
-            kept.mkdir(parents=True)
-            mount("--bind", str(directory), str(kept))
+        for wanted in (directory, *(Path(path) for path in kept)):
+            if wanted.is_relative_to(target):
+                point = source / wanted.relative_to(target)
+                point.mkdir(parents=True)
+                mount("--bind", str(wanted), str(point))
         mount("--rbind", str(source), target)
     os.mkdir("/run/lock")
     (directory / "home").mkdir()
@@ -170,10 +197,16 @@ def offer_tun(directory: Path) -> None:
 
 
 def offer_runtime(directory: Path, runtime: str) -> None:
-    """The runtime under test as bin/runc, first on PATH, and as names/planc; all others refuse to work."""
+    """The runtime under test as bin/runc, first on PATH, and as names/planc; all others refuse to work.
+
+    compared/runc is a runc that does, where there is one, for tests that compare.
+    """
     for place, name in (("bin", "runc"), ("names", "planc")):
         (directory / place).mkdir()
         (directory / place / name).symlink_to(runtime)
+    (directory / "compared").mkdir()
+    if original := shutil.which("runc", path="/usr/sbin:/usr/bin"):
+        shutil.copy(original, directory / "compared" / "runc")
     refusal = directory / "refuse"
     refusal.write_text("#!/bin/sh\necho 'a manager called a runtime that is not under test' >&2\nexit 99\n")
     refusal.chmod(0o755)
@@ -195,11 +228,32 @@ def inner(directory: str, name: str, runtime: str) -> int:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     Path("/proc/sys/kernel/hostname").write_text(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    return await_end(own_pid)
+
+
+def inner_systemd(directory: str, name: str, runtime: str) -> int:
+    top = Path(directory)
+    mount("--make-rprivate", "/")
+    mount_private_directories(top, kept=("/run/systemd", "/run/dbus"))
+    add_users(top)
+    offer_runtime(top, runtime)
+    mount("--make-rshared", "/")
+    Path("/proc/sys/kernel/hostname").write_text(name)
+    return await_end(str(os.getpid()))
+
+
+def await_end(own_pid: str) -> int:
     print(own_pid, flush=True)
     sys.stdin.buffer.read()
     return 0
 
 
 if __name__ == "__main__":
-    stage = {"outer": outer, "inner": inner}[sys.argv[1]]
-    sys.exit(stage(*sys.argv[2:]))
+    stages = {
+        "outer": outer,
+        "join": join,
+        "inner": inner,
+        "outer-systemd": outer_systemd,
+        "inner-systemd": inner_systemd,
+    }
+    sys.exit(stages[sys.argv[1]](*sys.argv[2:]))

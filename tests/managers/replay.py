@@ -141,7 +141,7 @@ class Replay:
                 stderr=err.fileno() if inherited else subprocess.STDOUT if merged else subprocess.PIPE,
             )
             try:
-                data = process.communicate(timeout=15)
+                data = process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise AssertionError(
@@ -202,13 +202,13 @@ class ConsoleSocket:
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(path))
         self._server.listen(1)
-        self._server.settimeout(15)
+        self._server.settimeout(60)
         self.master = -1
 
     def receive(self) -> int:
         connection, _ = self._server.accept()
         with connection:
-            connection.settimeout(15)
+            connection.settimeout(60)
             _, [self.master], _, _ = socket.recv_fds(connection, 4096, 1)
         return self.master
 

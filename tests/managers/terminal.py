@@ -63,13 +63,13 @@ class Terminal:
         self.seen = self.seen[match.end() :]
         return match
 
-    def wait_for(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, seconds: float = 60.0) -> re.Match[str]:
         """As shows(), but the match must come."""
         match = self.shows(pattern, seconds)
         assert match, f"{pattern!r} did not appear in {self.seen!r}"
         return match
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """The exit code, once the command has ended."""
         end = time.monotonic() + seconds
         while self._read(end - time.monotonic()):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .cgroup_files import MEMORY_LIMIT
 from .daemons import Manager
 from .image import SHORT as IMAGE
 
@@ -76,6 +77,6 @@ def test_step_whose_command_is_missing(docker: Docker, workdir: Path, buildkit: 
 
 
 def test_build_with_limits(docker: Docker, workdir: Path) -> None:
-    recipe = f"FROM {IMAGE}\nRUN test $(cat /sys/fs/cgroup/memory/memory.limit_in_bytes) = 67108864\n"
+    recipe = f"FROM {IMAGE}\nRUN test $(cat {MEMORY_LIMIT}) = 67108864\n"
     build(docker, workdir, recipe, "0", 0, "--memory", "64m")
     docker("rmi", "built")

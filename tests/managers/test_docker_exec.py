@@ -143,7 +143,7 @@ def test_exec_in_a_stopped_container(box: Docker) -> None:
 def test_many_at_once(box: Docker) -> None:
     started = [box.popen("exec", "box", "sh", "-c", f"exit {30 + n}") for n in range(8)]
     for number, process in enumerate(started):
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         assert process.returncode == 30 + number
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import need_bridges
 from .image import SHORT as IMAGE
 from .machine import poll
 
@@ -62,6 +63,7 @@ def test_no_network_is_only_a_loopback(docker: Docker) -> None:
 
 
 def test_bridge_network_connects_containers(docker: Docker) -> None:
+    need_bridges(docker.machine)
     script = "echo hello > /tmp/index.html; exec httpd -f -h /tmp"
     docker("run", "-d", "--name", "web", IMAGE, "sh", "-c", script)
     address = docker.inspect("web", "{{.NetworkSettings.IPAddress}}")
@@ -78,6 +80,7 @@ def test_bridge_network_connects_containers(docker: Docker) -> None:
 
 
 def test_published_port(docker: Docker) -> None:
+    need_bridges(docker.machine)
     script = "echo published > /tmp/index.html; exec httpd -f -h /tmp"
     docker("run", "-d", "-p", "127.0.0.1:8099:80", "--name", "web", IMAGE, "sh", "-c", script)
     fetch = ("busybox", "wget", "-qO-", "http://127.0.0.1:8099/")
@@ -85,9 +88,10 @@ def test_published_port(docker: Docker) -> None:
 
 
 def test_user_defined_network_resolves_names(docker: Docker) -> None:
+    need_bridges(docker.machine)
     docker("network", "create", "net1")
     docker("run", "-d", "--name", "named", "--network", "net1", *SLEEP)
-    out = docker("run", "--rm", "--network", "net1", IMAGE, "ping", "-c1", "-W2", "named").out
+    out = docker("run", "--rm", "--network", "net1", IMAGE, "ping", "-c1", "-W20", "named").out
     assert "1 packets received" in out
     docker("rm", "-f", "named")
     docker("network", "rm", "net1")
@@ -96,5 +100,5 @@ def test_user_defined_network_resolves_names(docker: Docker) -> None:
 def test_several_containers_at_once(docker: Docker) -> None:
     started = [docker.popen("run", "--rm", IMAGE, "sh", "-c", f"exit {20 + n}") for n in range(6)]
     for number, process in enumerate(started):
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         assert process.returncode == 20 + number

@@ -89,7 +89,7 @@ def test_terminal_follows_the_window_size(docker: Docker) -> None:
             terminal.resize(rows, 22)
             if terminal.shows(f"{rows} 22", 1.0):
                 break
-            assert rows < 30, "the container's terminal keeps its size"
+            assert rows < 70, "the container's terminal keeps its size"
         docker("kill", "tty")
         assert terminal.wait() == 137
 

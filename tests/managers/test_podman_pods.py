@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from .conftest import need
 from .image import SHORT as IMAGE
 from .machine import poll
+from .machine_init import cgroup_mounts, unified_only
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .daemons import Podman
+
+
+@pytest.fixture(autouse=True)
+def usable_pods(podman: Podman) -> None:
+    """Podman 4.3 with cgroupfs forbids a pod's cgroup all devices on cgroup v2, and so its infra container's too."""
+    need("cgroup v1, for pods with the cgroupfs driver", not unified_only(cgroup_mounts()))
 
 
 def test_shared_namespaces(podman: Podman) -> None:
@@ -59,6 +69,5 @@ spec:
 """)
     podman("play", "kube", "--network", "none", workdir / "pod.yml")
     assert podman("exec", "kp-k1", "id", "-u").out == "1000"
-    limit = podman.machine.cgroup(podman.pid("kp-k1"), "memory") / "memory.limit_in_bytes"
-    assert limit.read_text() == "67108864\n"
+    assert podman.machine.cgroup(podman.pid("kp-k1")).memory == 64 << 20
     podman("play", "kube", "--down", workdir / "pod.yml")

@@ -65,7 +65,7 @@ def test_exec_and_life(rootless: Podman) -> None:
     ).out
     assert out.split() == ["1000", "/tmp", "b"]
     assert "no such file" in rootless("exec", "c1", "/no/such", code=127).err
-    assert rootless("logs", "c1").out == "up"
+    poll(lambda: rootless("logs", "c1").out == "up")
     rootless("top", "c1")
     rootless("kill", "-s", "USR1", "c1")
     rootless("stop", "-t", "1", "c1")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +103,7 @@ class Container:
     def __enter__(self) -> Container:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket = ours
-        ours.settimeout(20)
+        ours.settimeout(60)
         plan = os.memfd_create("plan")
         os.write(plan, encode(self.operations, theirs.fileno(), self.inherited))
         self.pid = os.fork()
@@ -172,6 +174,18 @@ class Container:
     def inside(self, path: str) -> Path:
         """The file as the container sees it, through /proc/PID/root (after pivot_root)."""
         return Path(f"/proc/{self.pid}/root/{path.lstrip('/')}")
+
+
+def remove_cgroup(path: Path) -> None:
+    """Remove a directory whose processes have ended: they may leave it a moment later."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return path.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.002)
 
 
 def attach(rootfs: Path, **options: Any) -> list[Operation]:

@@ -13,6 +13,7 @@ import pytest
 import runtime.native as native
 
 from .blob import encode
+from .container import remove_cgroup
 
 V2 = next(
     (
@@ -42,7 +43,7 @@ def cgroup() -> Iterator[int]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     yield fd
     os.close(fd)
-    path.rmdir()
+    remove_cgroup(path)
 
 
 def may_open(cgroup: int, device: str) -> bool:

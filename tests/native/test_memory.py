@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .blob import Operation
-from .container import CLONE_NEWPID, PIVOT, Container, attach
+from .container import CLONE_NEWPID, PIVOT, Container, attach, remove_cgroup
 
 pytestmark = pytest.mark.skipif("PLANC_TEST_INIT" in os.environ, reason="needs the static init")
 
@@ -63,4 +63,4 @@ def test_half_a_megabyte_is_enough(tmp_path: Path) -> None:
             assert str(container.pid) in (group / "cgroup.procs").read_text().split()
             assert "oom_kill 0" in (group / "memory.oom_control").read_text()
     finally:
-        group.rmdir()
+        remove_cgroup(group)

@@ -31,7 +31,7 @@ def child(*argv):
 def run(script: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: a Foreground takes all its signals."""
     code = BEGIN + textwrap.dedent(script)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_orphans_are_reaped_and_do_not_end_the_wait() -> None:
     script = """
     foreground = Foreground()
     orphan = child("true")
-    pid = child("sh", "-c", "sleep 0.3; exit 9")
+    pid = child("sh", "-c", f"while kill -0 {orphan} 2> /dev/null; do sleep 0.01; done; exit 9")
     code = foreground.wait(pid)
     try:
         os.waitpid(orphan, 0)
@@ -113,8 +113,11 @@ def test_signals_that_are_plancs_own_are_not_passed_on() -> None:
 
 
 def test_a_signal_that_came_too_late_to_interrupt_is_passed_on_once() -> None:
-    """It was caught, then sent again: it is in the pipe and pending."""
-    count = "n=40; trap 'n=$((n+1))' TERM; trap 'exit $n' USR1; echo >&{write}; while :; do sleep 0.01; done"
+    """It was caught, then sent again: it is in the pipe and pending.
+
+    The shell is asked by a signal of a higher number, which it takes after those of lower ones.
+    """
+    count = "n=40; trap 'n=$((n+1))' TERM; trap 'exit $n' CONT; echo >&{write}; while :; do sleep 0.01; done"
     script = f"""
     import select, threading
     from runtime.linux import posix
@@ -131,7 +134,7 @@ def test_a_signal_that_came_too_late_to_interrupt_is_passed_on_once() -> None:
     assert interrupt.readable(ready)
     def later():
         time.sleep(0.3)
-        os.kill(os.getpid(), {int(signal.SIGUSR1)})
+        os.kill(os.getpid(), {int(signal.SIGCONT)})
     threading.Thread(target=later).start()
     sys.exit(foreground.wait(pid))
     """

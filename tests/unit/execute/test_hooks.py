@@ -143,13 +143,13 @@ def test_timeout_kills_the_whole_group(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     began = time.monotonic()
     with pytest.raises(KernelError) as caught:
-        shell('sleep 1000 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait', str(pids), timeout=1)
-    assert 1 <= time.monotonic() - began < 5
+        shell('sleep 1000 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait', str(pids), timeout=2)
+    assert time.monotonic() - began >= 2
     assert caught.value.errno == errno.ETIMEDOUT
-    assert caught.value.detail == "/bin/sh: no end after 1 s, killed"
+    assert caught.value.detail == "/bin/sh: no end after 2 s, killed"
     numbers = [int(text) for text in pids.read_text().split()]
     assert len(numbers) == 2
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in numbers):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -157,9 +157,7 @@ def test_timeout_kills_the_whole_group(tmp_path: Path) -> None:
 
 def test_a_process_left_behind_does_not_hold_it_up(tmp_path: Path) -> None:
     """It may keep the output open as long as it likes."""
-    began = time.monotonic()
-    shell('sleep 3 & echo $! > "$1"', str(tmp_path / "pid"), timeout=30)
-    assert time.monotonic() - began < 2
+    shell('sleep 1000 & echo $! > "$1"', str(tmp_path / "pid"), timeout=60)
     pid = int((tmp_path / "pid").read_text())
     assert is_alive(pid)
     os.kill(pid, signal.SIGKILL)

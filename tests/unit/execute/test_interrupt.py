@@ -25,7 +25,7 @@ def later(seconds, call, *arguments):
 def run(script: str) -> str:
     """What a process of its own prints; it must end well."""
     code = BEGIN + textwrap.dedent(script)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stderr) == (0, ""), result.stderr
     return result.stdout.strip()
 
@@ -113,7 +113,7 @@ def test_times_and_ends(held: bool) -> None:
     script = f"""
     {"hold()" if held else ""}
     began = time.monotonic()
-    print(readable(reader, 0.2), 0.15 < time.monotonic() - began < 2)
+    print(readable(reader, 0.2), time.monotonic() - began > 0.15)
     later(0.1, os.write, writer, b"x")
     print(readable(reader, 20), os.read(reader, 1))
     os.close(writer)
@@ -145,10 +145,12 @@ def test_an_interrupted_program_is_stopped_and_will_not_run() -> None:
     try:
         interrupt.program(fd, pid)
     except Interrupted as err:
-        print(err.number, state(pid))
+        while state(pid) != "T":
+            time.sleep(0.01)
+        print(err.number)
     os.kill(pid, signal.SIGKILL)
     """
-    assert run(CHILD + textwrap.dedent(script)) == f"{int(signal.SIGTERM)} T"
+    assert run(CHILD + textwrap.dedent(script)) == str(int(signal.SIGTERM))
 
 
 def test_a_program_that_runs_when_the_signal_is_looked_at_goes_on() -> None:
@@ -162,15 +164,16 @@ def test_a_program_that_runs_when_the_signal_is_looked_at_goes_on() -> None:
         interrupt._interrupt(signal.SIGTERM, None)
     plain, interrupt.readable = interrupt.readable, interrupted
     interrupt.program(other, pid)
-    time.sleep(0.05)
-    print(state(pid))
+    while state(pid) != "S":
+        time.sleep(0.01)
+    print("runs")
     try:
         plain(reader)
     except Interrupted as err:
         print(err.number)
     os.kill(pid, signal.SIGKILL)
     """
-    assert run(CHILD + textwrap.dedent(script)) == f"S\n{int(signal.SIGTERM)}"
+    assert run(CHILD + textwrap.dedent(script)) == f"runs\n{int(signal.SIGTERM)}"
 
 
 def test_check_raises_only_for_a_signal_that_has_come() -> None:
@@ -195,7 +198,7 @@ def test_aside_is_handled_while_waiting_for_another() -> None:
     later(0.1, os.write, sender, b"1")
     later(0.2, os.write, sender, b"2")
     began = time.monotonic()
-    print(readable(reader, 0.4), 0.35 < time.monotonic() - began < 3)
+    print(readable(reader, 3), time.monotonic() - began > 2.95)
     later(0.1, os.write, writer, b"x")
     print(readable(reader))
     interrupt.aside(more, None)

@@ -46,11 +46,12 @@ def test_init_ends_when_planc_is_gone(tmp_path: Path) -> None:
 
 
 def test_no_message_after_planc_is_gone(tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    with Init(
-        [("hook", {"path": "/bin/sleep", "argv": ["sleep", "0.2"]}), *shell(f"touch {marker}")]
-    ) as init:
+    marker, go = tmp_path / "marker", tmp_path / "go"
+    script = f"while [ ! -e {go} ]; do sleep 0.01; done"
+    waits = ("hook", {"path": "/bin/sh", "argv": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"]})
+    with Init([waits, *shell(f"touch {marker}")]) as init:
         init.socket.close()
+        go.touch()
         assert init.wait() in (1, -signal.SIGPIPE)
     assert not marker.exists()
 

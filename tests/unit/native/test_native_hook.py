@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -148,15 +149,15 @@ def test_without_a_path() -> None:
 
 
 def test_timeout_kills_the_whole_process_group(tmp_path: Path) -> None:
-    script = f"sleep 60 & echo $! $$ > {tmp_path}/pids; echo waiting; wait"
+    script = f"sleep 1000 & echo $! $$ > {tmp_path}/pids; echo waiting; wait"
     begin = time.monotonic()
-    failed = failure([hook(script, timeout=1)])
+    failed = failure([hook(script, timeout=2)])
     took = time.monotonic() - begin
-    assert failed.text == "hook /bin/sh: killed after 1 s, output: waiting"
+    assert failed.text == "hook /bin/sh: killed after 2 s, output: waiting"
     assert failed.error == 110
-    assert 1.0 <= took < 3.0
+    assert took >= 2.0
     for pid in (tmp_path / "pids").read_text().split():
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 60
         while is_alive(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not is_alive(pid)
@@ -169,14 +170,15 @@ def is_alive(pid: str) -> bool:
         return False
 
 
-def test_a_grandchild_that_keeps_the_output_open_is_not_waited_for() -> None:
-    begin = time.monotonic()
-    assert run([hook("sleep 2 & exit 0", timeout=10)]) == 0
-    assert time.monotonic() - begin < 1.5
+def test_a_grandchild_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
+    assert run([hook(f"sleep 1000 & echo $! > {tmp_path}/pid", timeout=60)]) == 0
+    pid = (tmp_path / "pid").read_text().strip()
+    assert is_alive(pid)
+    os.kill(int(pid), signal.SIGKILL)
 
 
 def test_a_hook_in_time_is_no_failure() -> None:
-    assert run([hook("sleep 0.1", timeout=5), hook("true", timeout=1 << 40)]) == 0
+    assert run([hook("sleep 0.1", timeout=60), hook("true", timeout=1 << 40)]) == 0
 
 
 def test_hooks_run_one_after_the_other_until_one_fails(tmp_path: Path) -> None:

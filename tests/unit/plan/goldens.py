@@ -7,6 +7,7 @@ read the diff before it is committed.
 from collections.abc import Callable
 from pathlib import Path
 
+from runtime.linux.host import Systemd
 from runtime.plan.explain import explain_lines
 from runtime.plan.ops import Plan
 from runtime.spec.template import default_config
@@ -170,6 +171,22 @@ def process() -> Plan:
     return samples.create(value)
 
 
+def systemd() -> Plan:
+    """The systemd driver: limits, device rules, an annotation, and a limit that must wait."""
+    value = samples.config(annotations={"org.systemd.property.TimeoutStopSec": "5"})
+    value["linux"]["cgroupsPath"] = "apps-web.slice:planc:demo"
+    value["linux"]["resources"] = {
+        "memory": {"limit": 67108864, "swap": 134217728},
+        "cpu": {"shares": 512, "quota": 12345, "period": 100000},
+        "pids": {"limit": 1},
+        "devices": [
+            {"allow": False, "access": "rwm"},
+            {"allow": True, "type": "b", "major": 8, "access": "r"},
+        ],
+    }
+    return samples.create(value, samples.root_host(systemd=Systemd()))
+
+
 def exec_plain() -> Plan:
     return samples.exec_(samples.config())
 
@@ -193,7 +210,7 @@ GOLDENS: dict[str, Callable[[], Plan]] = {
     plan.__name__: plan
     for plan in (
         default, docker, rootless, rootless_ranges, paths, idmapped, terminal, hooks, propagation,
-        no_namespaces, process, exec_plain, exec_everything,
+        no_namespaces, process, systemd, exec_plain, exec_everything,
     )
 }  # fmt: skip
 

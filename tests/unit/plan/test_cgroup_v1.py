@@ -168,6 +168,16 @@ def test_a_page_size_the_host_has_not() -> None:
     )
 
 
+def test_a_missing_controller_comes_before_a_page_size() -> None:
+    host = Host(cgroup=CgroupLayout("v2", controllers=("memory",)), page_sizes=())
+    with pytest.raises(PlanError) as caught:
+        sets(host, hugepage_limits=[LinuxHugepageLimit(page_size="2MB", limit=1)])
+    assert str(caught.value) == (
+        "linux.resources.hugepageLimits[0].limit: the hugetlb controller is not available on this host;"
+        " it has memory"
+    )
+
+
 def test_network_and_rdma() -> None:
     network = LinuxNetwork(class_id=0x100001, priorities=[LinuxInterfacePriority(name="eth0", priority=5)])
     rdma = {"mlx5_1": LinuxRdma(hca_handles=3, hca_objects=0), "rxe3": LinuxRdma(hca_objects=10)}
@@ -241,6 +251,16 @@ def test_hybrid_takes_each_controller_where_it_is() -> None:
         ("cpu", "cpu.shares", "512"),
         ("", "memory.high", "500"),
     ]
+
+
+def test_unified_does_not_reach_the_v1_controllers_of_a_hybrid_host() -> None:
+    layout = CgroupLayout("hybrid", ((("memory",), "/sys/fs/cgroup/memory", "/"),), "/sys/fs/cgroup/unified")
+    with pytest.raises(PlanError) as caught:
+        sets(Host(cgroup=layout), unified={"memory.high": "500"})
+    assert str(caught.value) == (
+        'linux.resources.unified["memory.high"]: this host has the memory controller in cgroup v1, which'
+        " unified does not reach; write the limit by its name in linux.resources"
+    )
 
 
 # update

@@ -236,6 +236,38 @@ def test_unified_that_cannot_be(file: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("cgroup.procs", "planc puts the container's processes there"),
+        ("cgroup.threads", "planc puts the container's processes there"),
+        ("cgroup.subtree_control", "a cgroup whose children have controllers can have no processes"),
+        ("cgroup.type", "planc sets it"),
+        ("cgroup.freeze", "use pause"),
+        ("cgroup.kill", "use kill"),
+    ],
+)
+def test_unified_is_for_limits(file: str, why: str) -> None:
+    """A frozen cgroup, say, would keep `create` waiting for ever."""
+    message = f'linux.resources.unified["{file}"]: {file} is not a limit; remove it: {why}'
+    with pytest.raises(PlanError) as caught:
+        sets(unified={file: "1"})
+    assert str(caught.value) == message
+    with pytest.raises(PlanError):
+        updates({}, unified={file: "1"})
+
+
+def test_a_caller_who_sees_only_a_part_of_the_cgroups() -> None:
+    """In a container: what it lacks the host may have."""
+    host = Host(cgroup=CgroupLayout(controllers=("memory", "pids"), part=True))
+    with pytest.raises(PlanError) as caught:
+        plan_cgroup(LinuxResources(cpu=LinuxCPU(shares=5)), None, "demo", host, False)
+    assert str(caught.value) == (
+        "linux.resources.cpu.shares: the cpu controller is not available in the part of the cgroups"
+        " that the caller sees; it has memory, pids"
+    )
+
+
 def test_a_controller_the_host_has_not() -> None:
     host = Host(cgroup=CgroupLayout(controllers=("cpu", "memory")))
     with pytest.raises(PlanError) as caught:
@@ -295,5 +327,11 @@ def test_check_before_update() -> None:
     memory = LinuxMemory(limit=500, check_before_update=True)
     (check, *_) = plan_update(LinuxResources(memory=memory), HOST, {})
     assert (check.code, check.args["file"], check.args["value"]) == ("cgroup_check", "memory.current", "500")
+    both = LinuxMemory(limit=500, swap=700, check_before_update=True)
+    checks = plan_update(LinuxResources(memory=both), HOST, {})[:2]
+    assert [(op.code, op.cause, op.args["value"]) for op in checks] == [
+        ("cgroup_check", "/memory/limit", "500"),
+        ("cgroup_check", "/memory/swap", "700"),
+    ]
     created = plan_cgroup(LinuxResources(memory=memory), None, "demo", HOST, False)
     assert "cgroup_check" not in [op.code for op in created]

@@ -107,9 +107,28 @@ def test_exec_joins_all_at_once(choice: dict[str, str]) -> None:
 def test_the_stage_is_not_dumpable_as_soon_as_can_be() -> None:
     plan = samples.create(samples.config())
     assert samples.position(plan, "dumpable") == samples.position(plan, "spawn") + 1
-    # without privilege its map files would be root's, and nobody could write them
+    # without privilege its map files would be root's, and nobody could write them; nor could a user's hooks
+    # enter the namespaces of init, which nobody but the user can look at
     plan = samples.create(samples.with_namespaces(samples.config(), "user"), samples.user_host())
-    assert samples.position(plan, "dumpable") == samples.position(plan, "become_root") + 1
+    assert [op.args for op in samples.ops(plan, "dumpable")] == [{"value": 1}]
+    # but there may be somebody in a user namespace that is joined
+    value = samples.with_namespaces(samples.config(), "user")
+    value["linux"]["namespaces"][-1]["path"] = "/proc/7/ns/user"
+    plan = samples.create(value, samples.user_host())
+    assert samples.position(plan, "dumpable", value=0) == samples.position(plan, "become_root") + 1
+    assert samples.position(plan, "dumpable", value=1) > samples.position(plan, "setuid")
+
+
+def test_a_user_may_look_at_the_created_container() -> None:
+    """Between the last change of ids, which makes the process undumpable, and a filter against prctl(2)."""
+    assert samples.position(samples.create(samples.config()), "dumpable") < 10
+    value = samples.with_namespaces(samples.config(), "user")
+    value["process"]["noNewPrivileges"] = False
+    value["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO"}
+    codes = [op.code for op in samples.create(value, samples.user_host()).ops]
+    last = len(codes) - 1 - codes[::-1].index("dumpable")
+    assert codes.index("setuid") < last < codes.index("seccomp") < codes.index("capset")
+    assert "dumpable" not in [op.code for op in samples.create(value).ops][codes.index("setuid") :]
 
 
 def test_how_the_stage_gets_into_its_cgroups() -> None:
@@ -143,6 +162,9 @@ def test_time_offsets() -> None:
     codes = [op.code for op in samples.create(value).ops]
     at = codes.index("time_offsets")
     assert codes[at - 1 : at + 2] == ["dumpable", "time_offsets", "dumpable"]
+    codes = [op.code for op in samples.create(value, samples.user_host()).ops]
+    at = codes.index("time_offsets")
+    assert "dumpable" not in codes[: at + 2]
 
 
 def test_loopback_only_in_a_new_network_namespace() -> None:

@@ -1,0 +1,105 @@
+"""Every limit of a container as the kernel and systemd tell it: one dictionary, without what only counts use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+from . import cgroup
+
+Limits = dict[str, str]
+"""File or property name → content. Files that every hierarchy has are told apart: `memory/tasks`."""
+
+_USAGE = re.compile(
+    r"cgroup\.(procs|threads|events|stat|stat\.local|event_control|kill|pressure|controllers)|tasks"
+    r"|.*\.(pressure|current|peak|stat|stat\.local|events|events\.local|swap\.events|numa_stat|failcnt|usage_in_bytes)"
+    r"|memory\.(pressure_level|force_empty|reclaim|kmem\.slabinfo|.*max_usage_in_bytes)|cpuacct\..*"
+    r"|blkio\.(reset_stats|.*\.io_service.*|.*recursive|.*(time|wait|merged|queued|sectors).*)"
+    r"|cpuset\.(memory_pressure|effective_.*|.*\.effective)|devices\..*|misc\..*|rdma\.current"
+    r"|perf_event\..*|irq\..*|cpu\.weight\.nice"  # the last is cpu.weight in other words
+)
+
+_VOLATILE = re.compile(
+    r"Id|Names|Description|InvocationID|ControlGroup(Id)?|Transient|FragmentPath|DropInPaths|Job"
+    r"|.*Timestamp(Monotonic)?|.*USecNSec|.*(Current|Peak|Available|Bytes|Operations|Packets)|CPUUsageNSec"
+    r"|ConditionTimestamp.*|AssertTimestamp.*|RequiresMountsFor|NeedDaemonReload|Effective(CPUs|MemoryNodes)"
+    r"|ActiveState|SubState|StateChange.*|OOMScoreAdjust|MemorySwapCurrent|Controller"
+)
+
+
+def read_limits(pid: int) -> Limits:
+    """All files of the process's cgroups that hold settings; one that cannot be read has its errno."""
+    found: Limits = {}
+    where, belongs = cgroup.mounts(), cgroup.membership(pid)
+    directories = {where[name] + path: name for name, path in belongs.items() if name in where}
+    for directory, controller in directories.items():
+        for name in os.listdir(directory):
+            path = f"{directory}/{name}"
+            if os.path.isfile(path) and not _USAGE.fullmatch(name):
+                common = name.startswith("cgroup.") or "." not in name or name == "release_agent"
+                found[f"{controller}/{name}" if common else name] = _settings(path, name)
+    return found
+
+
+def _settings(path: str, name: str) -> str:
+    try:
+        with open(path) as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        return f"errno {error.errno}"
+    if name == "memory.oom_control":  # the rest of it tells what happened
+        return lines[0]
+    if name == "net_prio.ifpriomap":  # interfaces of the host come and go
+        lines = [line for line in lines if line.startswith("lo ")]
+    return "\n".join(sorted(lines) if name == "devices.list" else lines)
+
+
+def read_unit(pid: int) -> Limits:
+    """All properties of the systemd unit whose cgroup the process is in, but for what changes by itself and names;
+    nothing without one."""
+    belongs = cgroup.membership(pid)
+    unit = os.path.basename(belongs.get("name=systemd", belongs.get("", "")))
+    if not unit.endswith((".scope", ".service")):
+        return {}
+    done = subprocess.run(
+        ["systemctl", "show", "--all", unit], capture_output=True, text=True, timeout=60, check=True
+    )
+    found: Limits = {}
+    for line in done.stdout.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not _VOLATILE.fullmatch(name):
+            found[name] = (
+                f"{found[name]}\n{value}" if name in found else value
+            )  # DeviceAllow comes line by line
+    return {name: value.replace(unit, "UNIT") for name, value in found.items()}
+
+
+def files_of_a_new_cgroup(name: str) -> set[str]:
+    """Names of all files that a child of the top cgroups has here, with every controller that can be switched on."""
+    found: set[str] = set()
+    with _all_controllers(cgroup.mounts().get("")):
+        for top in set(cgroup.mounts().values()):
+            path = f"{top}/{name}"
+            os.mkdir(path)
+            found |= set(os.listdir(path))
+            os.rmdir(path)
+    return found
+
+
+@contextlib.contextmanager
+def _all_controllers(unified: str | None) -> Iterator[None]:
+    """Switch on what the children of the unified top do not have, for a moment."""
+    missing: set[str] = set()
+    if unified is not None:
+        with open(f"{unified}/cgroup.subtree_control") as file:
+            missing = cgroup.v2_controllers() - set(file.read().split())
+    for sign in ("+", "-"):
+        for controller in sorted(missing):
+            # a controller can be kept from going by what another process has made meanwhile
+            with contextlib.suppress(OSError), open(f"{unified}/cgroup.subtree_control", "w") as file:
+                file.write(sign + controller)
+        if sign == "+":
+            yield
