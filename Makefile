@@ -35,6 +35,7 @@ as-root:
 	$(PYTEST) tests/native tests/cgroups tests/front tests/bundles
 	$(PYTEST) -n 2 tests/integration
 	$(PYTEST) -n 2 tests/managers
+	$(PYTEST) -n 2 tests/worlds
 	tests/worlds/run-suite
 
 test-vm: test-dependencies world-dependencies develop stage ## the suite in virtual machines: WORLD=name for one, TESTS=... for a part of it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.errors import PlancError, PlanError, errno_text
+from runtime.errors import PlanError
 from runtime.linux import posix as os
 from runtime.linux.host import Host, read_host
 from runtime.linux.probe.everything import read_facts
@@ -24,13 +24,9 @@ def read(
     """The facts for this caller; nothing is changed.
 
     `cgroups_path`: of the container in question. `sources`: the sources of its idmapped mounts, for
-    facts without what no config asks for (systemd, CRIU); None: all facts. Raises PlancError without /proc.
+    facts without what no config asks for (systemd, CRIU); None: all facts. Raises OSError without /proc.
     """
-    try:
-        host = host or read_host()
-    except OSError as err:
-        message = f"cannot read {err.filename or '/proc'}: {errno_text(err.errno or 0)}"
-        raise PlancError(message, "mount proc on /proc") from None
+    host = host or read_host()
     cgroups = container_cgroups(cgroups_path, "container", host)
     parents = [(names, os.path.dirname(path)) for names, path in cgroups]
     if sources is None:

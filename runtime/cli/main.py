@@ -8,7 +8,7 @@ from _signal import SIGINT
 from runtime.cli.context import Context
 from runtime.cli.parse import parse
 from runtime.cli.report import Log
-from runtime.errors import KernelError, PlancError, PlanError
+from runtime.errors import KernelError, PlancError, PlanError, errno_text
 from runtime.execute.interrupt import Interrupted
 
 TYPE_CHECKING = False
@@ -43,8 +43,7 @@ def main(argv: Sequence[str]) -> int:
         log.error(failure_text(command, "interrupted"))
         return SIGNALLED + int(SIGINT)
     except Exception as err:
-        text = f"internal error: {type(err).__name__}: {err}; please report it, with what --debug says"
-        log.error(failure_text(command, text))
+        log.error(failure_text(command, unexpected(err)))
         _traceback(log)
         return EXEC_FAILURE if command == "exec" else 1
 
@@ -74,6 +73,13 @@ def located(command: str, err: PlancError) -> str:
     if reads and isinstance(err, (PlanError, KernelError)) and err.pointer:
         return f"config.json: {err}"
     return str(err)
+
+
+def unexpected(err: Exception) -> str:
+    """What to say of a failure that nobody has put into words; one of proc(5) is the host's, not ours."""
+    if isinstance(err, FileNotFoundError) and str(err.filename).startswith("/proc/"):
+        return f"cannot read {err.filename}: {errno_text(err.errno or 0)}; mount proc on /proc"
+    return f"internal error: {type(err).__name__}: {err}; please report it, with what --debug says"
 
 
 def failure_text(command: str, text: str) -> str:

@@ -8,6 +8,7 @@ import time
 from runtime.errors import KernelError
 from runtime.execute.cgroupfs import write
 from runtime.linux import posix as os
+from runtime.linux.files import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,24 +69,13 @@ def _directories(path: str) -> Iterator[str]:
 def _pids_below(path: str) -> Iterator[int]:
     for directory in _directories(path):
         try:
-            text = _read_all(f"{directory}/cgroup.procs")
+            text = read_text(f"{directory}/cgroup.procs")
         except OSError as err:
             if err.errno != errno.EOPNOTSUPP:
                 continue
             # a threaded cgroup lists its processes in the one above; here are their threads
-            text = _read_all(f"{directory}/cgroup.threads")
-        yield from [int(pid) for pid in text.split() if pid != b"0"]
-
-
-def _read_all(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while data := os.read(fd, 65536):
-            parts.append(data)
-        return b"".join(parts)
-    finally:
-        os.close(fd)
+            text = read_text(f"{directory}/cgroup.threads")
+        yield from [int(pid) for pid in text.split() if pid != "0"]
 
 
 # signals

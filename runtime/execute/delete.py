@@ -62,7 +62,7 @@ def gone_with_init(record: Record) -> bool:
 def stop_scope(record: Record) -> None:
     """The systemd driver: nothing is left in the scope, and systemd is to forget it. Raises PlancError.
 
-    Not before there was an init: then it ended with the stage, and one of its name is another's.
+    Not before there was an init: then it ends with the stage, and one that goes on is another's.
     """
     if record.systemd_unit:
         from runtime.execute.systemd import stop_unit
@@ -83,11 +83,25 @@ def remove_unused_cgroups(record: Record) -> list[str]:
 
     They may even be somebody else's, so nothing in them is killed, and they may stay.
     """
-    try:
-        cgroupfs.remove(record.cgroups)
-    except KernelError as err:
-        return [str(err)]
-    return []
+    failures = []
+    for step in (forget_scope, remove_cgroups):
+        try:
+            step(record)
+        except PlancError as err:
+            failures.append(str(err))
+    return failures
+
+
+def forget_scope(record: Record) -> None:
+    """Without its process the scope ends or fails; a failure is remembered until it is to be forgotten."""
+    if record.systemd_unit:
+        from runtime.execute.systemd import forget_unit
+
+        forget_unit(record.systemd_unit, record.systemd_user)
+
+
+def remove_cgroups(record: Record) -> None:
+    cgroupfs.remove(record.cgroups)
 
 
 def end_processes(record: Record, now: str) -> None:

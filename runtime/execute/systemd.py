@@ -7,6 +7,8 @@ Source: org.freedesktop.systemd1(5).
 
 from __future__ import annotations
 
+import time
+
 from runtime.errors import PlancError
 from runtime.execute.interrupt import readable
 from runtime.linux.systemd import connect, disconnect
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 #: seconds for which a unit may be on its way up or down
 JOB_TIMEOUT = 30.0
+
+#: seconds for which a unit without a process may take to end
+FORGET_TIMEOUT = 2.0
 
 #: the methods that answer with a job
 JOBS = ("StartTransientUnit", "StopUnit")
@@ -96,6 +101,21 @@ def stop_unit(unit: str, user: bool) -> None:
     # whatever the result: what is left of it is removed as a cgroup
     _job_result(user, job, f"stop unit {unit}")
     reset_failed(unit, user)
+
+
+def forget_unit(unit: str, user: bool) -> None:
+    """Have systemd forget a unit whose process is gone, perhaps before it was in there, which is a failure.
+
+    One that lives on is somebody else's, and stays. Raises PlancError.
+    """
+    end = time.monotonic() + FORGET_TIMEOUT
+    while time.monotonic() < end:
+        try:
+            _call(user, f"find unit {unit}", "GetUnit", "s", (unit,))
+        except _NoSuchUnitError:
+            return
+        reset_failed(unit, user)
+        time.sleep(0.02)
 
 
 def reset_failed(unit: str, user: bool) -> None:

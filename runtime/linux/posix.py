@@ -124,6 +124,9 @@ class _Path:
             return whole
         try:
             return posix.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            # no proc(5): what needs it says so
+            return _Path.abspath(path)
         finally:
             posix.close(fd)
 

@@ -235,15 +235,14 @@ def _check_unified(file: str, where: str, layout: CgroupLayout) -> None:
 
 
 def _devices(resources: LinuxResources | None, layout: CgroupLayout) -> list[Op]:
-    """The device rules; none where nothing was asked for and v1, where a new cgroup allows what its
-    parent allows, would not change."""
+    """The device rules, also where none were asked for: they are a list of what is allowed."""
     rules = (resources.devices if resources is not None else None) or []
     v1 = any("devices" in names for names, _, _ in layout.v1)
-    if not (v1 and rules) and not (layout.unified and not layout.v1):
-        if rules and not v1:
+    if not v1 and not (layout.unified and not layout.v1):
+        if rules:
             raise _missing("devices", f"{RESOURCES}/devices", layout)
         return []
     from runtime.plan.device_rules import device_rules
 
     cause = f"{RESOURCES}/devices" if rules else "(default device rules)"
-    return [Op("cgroup_devices", cause, rules=device_rules(rules, f"{RESOURCES}/devices", v1))]
+    return [Op("cgroup_devices", cause, rules=device_rules(rules, f"{RESOURCES}/devices"))]

@@ -62,16 +62,16 @@ class DevicePolicy:
             self.exceptions.pop(device, None)
 
 
-def device_rules(wanted: list[LinuxDeviceCgroup], pointer: str, v1: bool) -> list[str]:
+def device_rules(wanted: list[LinuxDeviceCgroup], pointer: str) -> list[str]:
     """The rules for a container.
 
-    A new v1 cgroup begins with what its parent allows; on v2 nothing is allowed but what a rule allows.
+    Nothing is allowed but what a rule allows, in v1 too, where a new cgroup begins with what its parent allows.
     Raises PlanError for a rule that would silently not hold: see :func:`_check_hole`.
     """
     rules: list[str] = []
-    if not v1 and not (wanted and (wanted[0].type or "a") == "a"):
+    if not (wanted and (wanted[0].type or "a") == "a"):
         rules.append("deny a *:* rwm")
-    policy = DevicePolicy(allow=v1)
+    policy = DevicePolicy(allow=False)
     for index, rule in enumerate(wanted):
         text = _text(rule, f"{pointer}/{index}")
         if (rule.type or "a") != "a" and bool(rule.allow) == policy.allow:

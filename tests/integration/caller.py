@@ -15,18 +15,12 @@ from . import cgroup
 UID = os.geteuid()
 GID = os.getegid()
 ROOTLESS = UID != 0
-WORLD = os.environ.get("PLANC_TEST_WORLD", "")
-
-
-def in_world(reason: str) -> str:
-    """A reason to skip that says where it is so."""
-    return f"world {WORLD}: {reason}" if WORLD else reason
 
 
 def need_root(reason: str) -> None:
     """Skip the test unless the caller is root: for fixtures, and where a marker would say it of too many."""
     if ROOTLESS:
-        pytest.skip(in_world(f"needs root: {reason}"))
+        pytest.skip(f"needs root: {reason}")
 
 
 def first_subordinate(default: int) -> int:
@@ -73,16 +67,23 @@ def share_mounts(config: dict[str, Any], kinds: tuple[str, ...]) -> None:
             mount["options"] = ["rbind", *mount.get("options", [])]
 
 
+def user_name() -> str:
+    """The caller's; its uid, should it have none."""
+    try:
+        return pwd.getpwuid(UID).pw_name
+    except KeyError:
+        return str(UID)
+
+
 @functools.cache
 def subordinate(kind: str) -> tuple[int, int] | None:
     """First and number of the caller's range in /etc/subuid or /etc/subgid (subuid(5)), None without one."""
-    user = pwd.getpwuid(UID).pw_name
     try:
         with open(f"/etc/sub{kind}") as file:
             entries = [line.strip().split(":") for line in file if line.count(":") == 2]
     except OSError:
         return None
-    ranges = [(int(first), int(size)) for name, first, size in entries if name in (user, str(UID))]
+    ranges = [(int(first), int(size)) for name, first, size in entries if name in (user_name(), str(UID))]
     return max(ranges, key=lambda found: found[1], default=None)
 
 

@@ -78,11 +78,11 @@ def read_unit(pid: int) -> Limits:
 
 
 def files_of_a_new_cgroup(name: str) -> set[str]:
-    """Names of all files that a child of the top cgroups has here, with every controller that can be switched on."""
+    """Names of all files that a cgroup beside the containers' has, with every controller that can be switched on."""
     found: set[str] = set()
-    with _all_controllers(cgroup.mounts().get("")):
-        for top in set(cgroup.mounts().values()):
-            path = f"{top}/{name}"
+    with _all_controllers():
+        for mount in set(cgroup.mounts().values()):
+            path = f"{mount}{cgroup.top()}/{name}"
             os.mkdir(path)
             found |= set(os.listdir(path))
             os.rmdir(path)
@@ -90,16 +90,22 @@ def files_of_a_new_cgroup(name: str) -> set[str]:
 
 
 @contextlib.contextmanager
-def _all_controllers(unified: str | None) -> Iterator[None]:
-    """Switch on what the children of the unified top do not have, for a moment."""
-    missing: set[str] = set()
-    if unified is not None:
-        with open(f"{unified}/cgroup.subtree_control") as file:
-            missing = cgroup.v2_controllers() - set(file.read().split())
-    for sign in ("+", "-"):
-        for controller in sorted(missing):
-            # a controller can be kept from going by what another process has made meanwhile
-            with contextlib.suppress(OSError), open(f"{unified}/cgroup.subtree_control", "w") as file:
-                file.write(sign + controller)
-        if sign == "+":
-            yield
+def _all_controllers() -> Iterator[None]:
+    """Switch on, for a moment, what cgroups of the unified hierarchy do not have where the containers' are."""
+    mount = cgroup.mounts().get("")
+    if mount is None:
+        yield
+        return
+    path = f"{mount}{cgroup.top()}/cgroup.subtree_control"
+    with open(path) as file:
+        missing = sorted(cgroup.v2_controllers() - set(file.read().split()))
+    _write_each(path, [f"+{controller}" for controller in missing])
+    yield
+    _write_each(path, [f"-{controller}" for controller in missing])
+
+
+def _write_each(path: str, words: list[str]) -> None:
+    """What is refused stays: a controller that is not ours to give, or that a container needs by now."""
+    for word in words:
+        with contextlib.suppress(OSError), open(path, "w") as file:
+            file.write(word)

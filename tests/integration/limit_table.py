@@ -31,7 +31,6 @@ def _a_disk() -> tuple[int, int]:
 
 
 DISK = _a_disk()
-PAGE_SIZE = "2MB"
 
 
 class Differs(NamedTuple):
@@ -425,29 +424,33 @@ BLOCK_IO = [
 NO_HYBRID = Refused("hybrid", "runc", "on a hybrid host it looks at v1's controllers only")
 
 
-def _huge(name: str, limit: int, expected: str, *remarks: Differs | Refused) -> Row:
-    resources = {"hugepageLimits": [{"pageSize": PAGE_SIZE, "limit": limit}]}
-    v1 = {
-        f"hugetlb.{PAGE_SIZE}.limit_in_bytes": str(2**63 - 2 * MIB) if expected == "max" else expected,
-        f"hugetlb.{PAGE_SIZE}.rsvd.limit_in_bytes": str(2**63 - 2 * MIB) if expected == "max" else expected,
+def _huge(name: str, limits: dict[str, tuple[int, str]]) -> Row:
+    """`limits`: by page size, the limit and what is to be read."""
+    v1, v2, old_v1, old_v2 = {}, {}, {}, {}
+    for size, (_, value) in limits.items():
+        for files, unlimited, file in ((v1, NO_HUGE_LIMIT[size], "limit_in_bytes"), (v2, "max", "max")):
+            for kind in ("", "rsvd."):
+                files[f"hugetlb.{size}.{kind}{file}"] = unlimited if value == "max" else value
+        old_v1[f"hugetlb.{size}.rsvd.limit_in_bytes"] = NO_HUGE_LIMIT[size]
+        old_v2[f"hugetlb.{size}.rsvd.max"] = "max"
+    resources = {
+        "hugepageLimits": [{"pageSize": size, "limit": limit} for size, (limit, _) in limits.items()]
     }
-    v2 = {f"hugetlb.{PAGE_SIZE}.max": expected, f"hugetlb.{PAGE_SIZE}.rsvd.max": expected}
-    return _row("hugepageLimits", name, resources, v1, v2, NO_HYBRID, *remarks)
+    why = "runc 1.1 does not limit reservations"
+    remarks = (NO_HYBRID, Differs("v1", old_v1, why), Differs("v2", old_v2, why))
+    return _row("hugepageLimits", name, resources, v1, v2, *remarks)
 
+
+NO_HUGE_LIMIT = {size: str(2**63 - bytes_) for size, bytes_ in (("2MB", 2 * MIB), ("1GB", 1 << 30))}
+"""A v1 limit that is not set: the largest number of whole huge pages, in bytes."""
 
 HUGE_PAGES = [
-    _huge("limit", 4 * MIB, str(4 * MIB)),
-    _huge("limit 0", 0, "0"),
-    _huge("limit is cut to whole pages", 5 * MIB, str(4 * MIB)),
-    _huge("limit largest", 2**64 - 1, "max"),
-    _row(
-        "hugepageLimits", "two sizes",
-        {"hugepageLimits": [{"pageSize": "2MB", "limit": 2 * MIB}, {"pageSize": "1GB", "limit": 1 << 30}]},
-        {"hugetlb.2MB.limit_in_bytes": str(2 * MIB), "hugetlb.1GB.limit_in_bytes": str(1 << 30)},
-        {"hugetlb.2MB.max": str(2 * MIB), "hugetlb.1GB.max": str(1 << 30)},
-        NO_HYBRID,
-    ),
-]  # fmt: skip
+    _huge("limit", {"2MB": (4 * MIB, str(4 * MIB))}),
+    _huge("limit 0", {"2MB": (0, "0")}),
+    _huge("limit is cut to whole pages", {"2MB": (5 * MIB, str(4 * MIB))}),
+    _huge("limit largest", {"2MB": (2**64 - 1, "max")}),
+    _huge("two sizes", {"2MB": (2 * MIB, str(2 * MIB)), "1GB": (1 << 30, str(1 << 30))}),
+]
 
 
 def _class_id(class_id: int) -> Row:

@@ -15,7 +15,7 @@ from .harness import Container, Runtime
 from .limit_reading import Limits, read_unit
 from .other_runc import NEEDS, as_runc, discard, runc_is_old
 
-pytestmark = [*NEEDS, pytest.mark.needs_controller("devices")]
+pytestmark = [*NEEDS, pytest.mark.needs_controller("devices"), pytest.mark.needs_root("device rules")]
 
 SCRIPT = r"""
 opens() {

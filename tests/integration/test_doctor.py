@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from . import cgroup, proc, unprivileged
-from .harness import Container, Runtime, live_children, spawn
+from .harness import Bundle, Container, Runtime, live_children, spawn
 
 pytestmark = pytest.mark.planc_only("doctor")
 
@@ -384,10 +384,14 @@ def test_nothing_is_left(runtime: Runtime, caller: dict[str, Any], directory: st
 
 
 @pytest.mark.needs_root("mount")
-def test_without_proc(runtime: Runtime) -> None:
+@pytest.mark.parametrize(
+    "words", [["doctor"], ["--root", "/run/planc-no-proc", "create", "x"]], ids=lambda w: w[-1]
+)
+def test_without_proc(runtime: Runtime, bundle: Bundle, words: list[str]) -> None:
+    bundle.write()
     script = 'mount -t tmpfs none /proc && exec "$@"'
     prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
-    result = spawn([*prefix, runtime.binary, "doctor"]).wait()
+    result = spawn([*prefix, runtime.binary, *words], cwd=bundle.path).wait()
     result.failed("cannot read /proc/", "mount proc on /proc")
     assert len(result.stderr.splitlines()) == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
 import signal
 import stat
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from . import cgroup, proc
+from . import caller, cgroup, proc
 from .harness import Bundle, Container, Runtime, reap
 
 COMMANDS = [
@@ -513,7 +512,7 @@ def test_list_table(make_container: MakeContainer, runtime: Runtime) -> None:
     rows = {line.split()[0]: line.split() for line in lines[1:]}
     assert rows[running.id][1:4] == [str(running.pid), "running", running.bundle.path]
     assert rows[created.id][1:4] == [str(created.pid), "created", created.bundle.path]
-    assert rows[created.id][5] == pwd.getpwuid(os.geteuid()).pw_name
+    assert rows[created.id][5] == caller.user_name()
 
 
 def test_list_table_columns_are_aligned(make_container: MakeContainer, runtime: Runtime) -> None:
@@ -539,7 +538,7 @@ def test_list_json(make_container: MakeContainer, runtime: Runtime, flag: str) -
     state = runtime.state(one.id)
     for key in ("id", "pid", "status", "bundle", "rootfs", "created", "annotations"):
         assert entry[key] == state[key]
-    assert entry["owner"] == pwd.getpwuid(os.geteuid()).pw_name
+    assert entry["owner"] == caller.user_name()
 
 
 @pytest.mark.parametrize("flag", ["-q", "--quiet"])

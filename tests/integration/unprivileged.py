@@ -7,14 +7,13 @@ machine's own in a private mount namespace of the one call.
 from __future__ import annotations
 
 import os
-import pwd
 from typing import Any
 
 from . import caller
 from .harness import Bundle, Container
 
 UID = caller.UID or 64321
-NAME = pwd.getpwuid(UID).pw_name if caller.ROOTLESS else "plancit"
+NAME = caller.user_name() if caller.ROOTLESS else "plancit"
 SUBORDINATE = caller.first_subordinate(700000)
 """First of 65536 subordinate ids."""
 

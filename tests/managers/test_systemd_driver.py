@@ -252,6 +252,9 @@ def test_podman_tells_systemd_what_runc_tells(podman: SystemdPodman) -> None:
         command("run", "-d", "--name", name, *NONE, *words, SHORT, *SLEEP)
         unit = command.unit(name)
         seen.append(settings(unit, command.inspect(name, "{{.Id}}")))
+        # runc leaves out a device that this host has not, and takes a group's name from /proc/devices
+        devices = seen[-1]["DeviceAllow"].replace("/dev/char/10:200 rwm\n", "")
+        seen[-1]["DeviceAllow"] = devices.replace("char-136 ", "char-pts ")
     assert not differences(*seen)
 
 

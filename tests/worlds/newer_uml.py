@@ -122,5 +122,6 @@ def _unpack() -> None:
 def _call(argv: list[str], cwd: Path | None = None) -> str:
     done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
-        raise Unusable(f"{' '.join(argv[:1] + argv[-2:])}: {done.stderr.strip()}")
+        words = " ".join(word for word in argv if not word.startswith("-"))
+        raise Unusable(f"{words}: {done.stderr.strip()}")
     return done.stdout

@@ -111,14 +111,14 @@ def test_it_answers_as_v1(listed: list[str], access: str, kind: str, major: int,
     ],
 )
 def test_what_every_container_may(access: str, kind: str, major: int, minor: int, allowed: bool) -> None:
-    listed = device_rules([LinuxDeviceCgroup(allow=False, access="rwm")], "/linux/resources/devices", False)
+    listed = device_rules([LinuxDeviceCgroup(allow=False, access="rwm")], "/linux/resources/devices")
     assert listed == ["deny a *:* rwm", *DEFAULT_RULES]
     assert answer(device_filter(listed), access, kind, major, minor) is allowed
 
 
-def test_without_a_rule_v2_begins_with_nothing_allowed() -> None:
+def test_without_a_rule_nothing_is_allowed() -> None:
     fuse = LinuxDeviceCgroup(allow=True, type="c", major=10, minor=229, access="rw")
-    listed = device_rules([fuse], "/linux/resources/devices", False)
+    listed = device_rules([fuse], "/linux/resources/devices")
     assert listed == ["deny a *:* rwm", "allow c 10:229 rw", *DEFAULT_RULES]
 
 
@@ -134,7 +134,7 @@ def test_numbers_absent_and_minus_one_are_all() -> None:
         LinuxDeviceCgroup(allow=True, type="c", major=10, minor=-1, access="r"),
         LinuxDeviceCgroup(allow=True, type="b", access="r"),
     ]
-    assert device_rules(wanted, "/linux/resources/devices", True)[:3] == [
+    assert device_rules(wanted, "/linux/resources/devices")[:3] == [
         "deny a *:* rwm",
         "allow c 10:* r",
         "allow b *:* r",
@@ -179,7 +179,7 @@ ALL = LinuxDeviceCgroup(allow=False, access="rwm")
 )
 def test_rules_that_would_not_hold(wanted: list[LinuxDeviceCgroup], message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        device_rules(wanted, "/linux/resources/devices", True)
+        device_rules(wanted, "/linux/resources/devices")
     assert str(caught.value) == message
 
 
@@ -202,8 +202,9 @@ def test_rules_that_would_not_hold(wanted: list[LinuxDeviceCgroup], message: str
     ],
 )
 def test_rules_that_hold(wanted: list[LinuxDeviceCgroup]) -> None:
-    rules_ = device_rules(wanted, "/linux/resources/devices", True)
-    assert len(rules_) == len(wanted) + len(DEFAULT_RULES)
+    rules_ = device_rules(wanted, "/linux/resources/devices")
+    assert rules_[0] == "deny a *:* rwm"
+    assert rules_[-len(DEFAULT_RULES) :] == list(DEFAULT_RULES)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,13 @@ mount_scratch() {
     mount -t tmpfs -o mode=1777 tmpfs /.world-tmp
 }
 
+# For limits of block I/O.
+make_block_device() {
+    modprobe loop
+    truncate -s 16M /.world-tmp/.disk
+    losetup --find /.world-tmp/.disk
+}
+
 die() {
     echo "world: $*" >/dev/console
     power_off
