@@ -65,7 +65,7 @@ class DevicePolicy:
 def device_rules(wanted: list[LinuxDeviceCgroup], pointer: str) -> list[str]:
     """The rules for a container.
 
-    Nothing is allowed but what a rule allows, in v1 too, where a new cgroup begins with what its parent allows.
+    Nothing is allowed but what a rule allows: in v1 too, where a new cgroup begins with all of its parent's.
     Raises PlanError for a rule that would silently not hold: see :func:`_check_hole`.
     """
     rules: list[str] = []
