@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import time
 
@@ -97,10 +98,10 @@ def thaw(cgroups: Sequence[Cgroup]) -> None:
             write(f"{path}/freezer.state", b"THAWED")
         else:
             write(f"{path}/cgroup.freeze", b"0")
-    except FileNotFoundError:
-        pass
     except OSError as err:
-        raise KernelError(f"thaw cgroup {path}", err.errno or 0) from None
+        # gone, perhaps in this moment: systemd removes a scope without processes
+        if err.errno not in (errno.ENOENT, errno.ENODEV):
+            raise KernelError(f"thaw cgroup {path}", err.errno or 0) from None
 
 
 def frozen(cgroups: Sequence[Cgroup]) -> bool:

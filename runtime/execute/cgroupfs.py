@@ -251,21 +251,30 @@ def join_exec(cgroups: Sequence[Cgroup], pid: int, init: int = 0) -> None:
 def open_unified(cgroups: Sequence[Cgroup], init: int = 0) -> int:
     """Descriptor of the unified cgroup for clone3(2) with CLONE_INTO_CGROUP; -1: there is none.
 
-    `init`: pid of the container's init. A container that manages cgroups of its own (systemd) has
-    moved all processes out of its top one, which then takes none: the descriptor is that of init's.
+    `init`: see :func:`place_for_process`.
     """
     for controllers, path in cgroups:
         if controllers:
             continue
         try:
-            if init and read(f"{path}/cgroup.subtree_control").strip():
-                path = unified_cgroup_of(init, path)
+            path = place_for_process(path, init)
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as err:
             from runtime.execute.cgroup_errors import open_error
 
             raise open_error(path, err) from None
     return -1
+
+
+def place_for_process(path: str, init: int) -> str:
+    """The unified cgroup for one more process of the container whose cgroup is `path`. Raises OSError.
+
+    A container that manages cgroups of its own (systemd) has moved all processes out of its top one,
+    which then takes none: it is that of process `init` (0: of none).
+    """
+    if init and read(f"{path}/cgroup.subtree_control").strip():
+        return unified_cgroup_of(init, path)
+    return path
 
 
 def frozen_at_birth(cgroups: Sequence[Cgroup]) -> bool:

@@ -93,11 +93,13 @@ def remove_unused_cgroups(record: Record) -> list[str]:
 
 
 def forget_scope(record: Record) -> None:
-    """Without its process the scope ends or fails; a failure is remembered until it is to be forgotten."""
+    """A scope whose only process, the stage, was killed with planc."""
     if record.systemd_unit:
+        from runtime.execute.cgroup_processes import pids_of_any
         from runtime.execute.systemd import forget_unit
 
-        forget_unit(record.systemd_unit, record.systemd_user)
+        in_use = lambda: bool(pids_of_any(record.cgroups))
+        forget_unit(record.systemd_unit, record.systemd_user, in_use)
 
 
 def remove_cgroups(record: Record) -> None:

@@ -80,8 +80,13 @@ class Execution(PlanRun):
     def do_systemd_attach(self, op: Op) -> None:
         from runtime.execute.systemd import attach
 
-        args = op.args
-        attach(args["unit"], bool(args["user"]), args["below"], self.conversation.pid)
+        args, below = op.args, op.args["below"]
+        path = self.request.cgroups[-1][1]
+        try:
+            below = below.rstrip("/") + cgroupfs.place_for_process(path, self.fallback())[len(path) :] or "/"
+        except OSError:
+            pass  # systemd knows better what is wrong with it
+        attach(args["unit"], bool(args["user"]), below, self.conversation.pid)
 
     def seccomp_blobs(self) -> dict[str, bytes]:
         if not any(op.code == "seccomp" for op in self.plan.ops):

@@ -17,7 +17,7 @@ from runtime.plan.systemd_values import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
 #: seconds for which a unit may be on its way up or down
@@ -25,6 +25,8 @@ JOB_TIMEOUT = 30.0
 
 #: seconds for which a unit without a process may take to end
 FORGET_TIMEOUT = 2.0
+#: seconds in which systemd moves a process into its new unit, and hears of its end
+SETTLE_TIME = 0.2
 
 #: the methods that answer with a job
 JOBS = ("StartTransientUnit", "StopUnit")
@@ -103,11 +105,13 @@ def stop_unit(unit: str, user: bool) -> None:
     reset_failed(unit, user)
 
 
-def forget_unit(unit: str, user: bool) -> None:
-    """Have systemd forget a unit whose process is gone, perhaps before it was in there, which is a failure.
+def forget_unit(unit: str, user: bool, in_use: Callable[[], bool]) -> None:
+    """End a unit whose process is gone, perhaps while systemd moved it: then the unit has failed, or goes
+    on for ever without a process.
 
-    One that lives on is somebody else's, and stays. Raises PlancError.
+    One that is `in_use` is somebody else's, and stays. Raises PlancError.
     """
+    settled = time.monotonic() + SETTLE_TIME
     end = time.monotonic() + FORGET_TIMEOUT
     while time.monotonic() < end:
         try:
@@ -115,6 +119,9 @@ def forget_unit(unit: str, user: bool) -> None:
         except _NoSuchUnitError:
             return
         reset_failed(unit, user)
+        if time.monotonic() > settled and not in_use():
+            stop_unit(unit, user)
+            return
         time.sleep(0.02)
 
 

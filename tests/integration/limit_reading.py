@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-from . import cgroup
+from . import caller, cgroup
 
 Limits = dict[str, str]
 """File or property name → content. Files that every hierarchy has are told apart: `memory/tasks`."""
@@ -31,10 +31,15 @@ _VOLATILE = re.compile(
 
 
 def read_limits(pid: int) -> Limits:
-    """All files of the process's cgroups that hold settings; one that cannot be read has its errno."""
+    """All files of the process's cgroups that hold settings; one that cannot be read has its errno.
+
+    Without v1's misc hierarchy: linux.resources has no word for it, and old runc makes no cgroup there.
+    """
     found: Limits = {}
     where, belongs = cgroup.mounts(), cgroup.membership(pid)
-    directories = {where[name] + path: name for name, path in belongs.items() if name in where}
+    directories = {
+        where[name] + path: name for name, path in belongs.items() if name in where and name != "misc"
+    }
     for directory, controller in directories.items():
         for name in os.listdir(directory):
             path = f"{directory}/{name}"
@@ -64,9 +69,9 @@ def read_unit(pid: int) -> Limits:
     unit = os.path.basename(belongs.get("name=systemd", belongs.get("", "")))
     if not unit.endswith((".scope", ".service")):
         return {}
-    done = subprocess.run(
-        ["systemctl", "show", "--all", unit], capture_output=True, text=True, timeout=60, check=True
-    )
+    manager = ["--user"] if caller.ROOTLESS else []
+    words = ["systemctl", *manager, "show", "--all", unit]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     found: Limits = {}
     for line in done.stdout.splitlines():
         name, equals, value = line.partition("=")

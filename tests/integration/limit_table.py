@@ -426,7 +426,9 @@ NO_HYBRID = Refused("hybrid", "runc", "on a hybrid host it looks at v1's control
 
 def _huge(name: str, limits: dict[str, tuple[int, str]]) -> Row:
     """`limits`: by page size, the limit and what is to be read."""
-    v1, v2, old_v1, old_v2 = {}, {}, {}, {}
+    v1: dict[str, str] = {}
+    v2: dict[str, str] = {}
+    old_v1, old_v2 = {}, {}
     for size, (_, value) in limits.items():
         for files, unlimited, file in ((v1, NO_HUGE_LIMIT[size], "limit_in_bytes"), (v2, "max", "max")):
             for kind in ("", "rsvd."):

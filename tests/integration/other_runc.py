@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from . import cgroup
+from . import caller, cgroup
 from .harness import RUNTIME_PATH, Container, Runtime
 
 RUNC = shutil.which("runc", path=RUNTIME_PATH)
@@ -27,6 +27,13 @@ def as_runc(runtime: Runtime) -> Runtime:
     """Make it call runc, with the same global flags."""
     assert RUNC
     runtime.binary = RUNC
+    bus = {
+        name: os.environ[name]
+        for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+        if name in os.environ
+    }
+    if caller.ROOTLESS:  # it asks the environment only where its systemd is
+        runtime.defaults["env"] = {"PATH": RUNTIME_PATH, **bus}
     return runtime
 
 

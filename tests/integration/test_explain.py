@@ -255,6 +255,7 @@ def test_a_controller_that_is_missing(container: Container) -> None:
     assert "rdma" in found["error"] and found["operations"]
 
 
+@pytest.mark.needs_root("a configuration for root")
 def test_what_root_could(container: Container) -> None:
     """Somebody looks at a bundle of root's."""
     container.bundle.write()

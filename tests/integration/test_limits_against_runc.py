@@ -180,10 +180,9 @@ def files() -> Iterator[set[str]]:
 @contextlib.contextmanager
 def bfq_on_a_free_loop_device() -> Iterator[None]:
     """Only its scheduler has weights for single disks; a disk in use keeps the one that it has."""
-    scheduler = Path(DISK_DIRECTORY, "queue/scheduler")
-    names = scheduler.read_text().split() if scheduler.exists() else []
-    free = DISK[0] == LOOP_MAJOR and Path(DISK_DIRECTORY, "size").read_text() == "0\n"
-    if not free or "bfq" not in names:
+    scheduler, size = Path(DISK_DIRECTORY, "queue/scheduler"), Path(DISK_DIRECTORY, "size")
+    names = scheduler.read_text().split() if os.access(scheduler, os.W_OK) else []
+    if DISK[0] != LOOP_MAJOR or "bfq" not in names or size.read_text() != "0\n":
         yield
         return
     before = next(name.strip("[]") for name in names if name.startswith("["))

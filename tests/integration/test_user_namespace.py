@@ -150,6 +150,7 @@ def test_bind_mount_of_a_host_directory(container: Container, directory: str) ->
     assert container.sh("cat /data/file") == "content"
 
 
+@pytest.mark.needs_root("a bind source that no id of the container may reach")
 def test_bind_source_below_a_directory_closed_to_the_container(container: Container, directory: str) -> None:
     """The source is opened by the runtime, with the runtime's rights."""
     os.makedirs(f"{directory}/closed/open")

@@ -119,6 +119,7 @@ class Docker(Manager):
         else:
             cgroup = self.settings.get("cgroup-parent", "/docker").strip("/")
             self.cgroups = f"{cgroup}/(buildkit/|[0-9a-f]{{64}})"
+        self.network = ("--network", "none") if self.settings.get("bridge") == "none" else ()
         self.state_root = f"{self.exec_root}/runtime-runc/moby"
         self._daemon: subprocess.Popen[bytes] | None = None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from .cgroup_files import MEMORY_LIMIT
+from .conftest import need
 from .image import SHORT as IMAGE
 from .machine import poll
 
@@ -109,6 +111,7 @@ def test_runtime_flags(buildah: Buildah, workdir: Path) -> None:
 
 
 def test_isolation_rootless(buildah: Buildah) -> None:
+    need("/dev/net/tun, for slirp4netns", os.path.exists("/dev/net/tun"))
     container = buildah.container()
     words = [
         "run",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .cgroup_files import MEMORY_LIMIT
+from .conftest import need_bridges
 from .daemons import Manager
 from .image import SHORT as IMAGE
 
@@ -36,7 +37,7 @@ def build(
     (context / "Dockerfile").write_text(recipe)
     (context / "given").write_text("two\n")
     client = Manager(docker.machine, docker.argv, {"DOCKER_BUILDKIT": buildkit})
-    return client("build", "--no-cache", "-t", "built", *words, context, code=code)
+    return client("build", "--no-cache", "-t", "built", *docker.network, *words, context, code=code)
 
 
 @BUILDERS
@@ -48,6 +49,7 @@ def test_build_and_run(docker: Docker, workdir: Path, buildkit: str) -> None:
 
 @BUILDERS
 def test_build_with_host_network(docker: Docker, workdir: Path, buildkit: str) -> None:
+    need_bridges(docker.machine)
     build(
         docker,
         workdir,

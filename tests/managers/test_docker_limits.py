@@ -139,6 +139,7 @@ def test_cpuset_and_device_list_after_an_update(docker: Docker) -> None:
 
 
 def test_update_that_the_kernel_refuses(docker: Docker) -> None:
+    need("the cgroup controller cpuset", has_controller("cpuset"))
     box = Limited(docker, "--memory", "64m")
     docker("update", "--cpuset-cpus", "4000", "limited", code=1)
     assert box.files.memory == 64 * MIB
@@ -165,5 +166,6 @@ def test_out_of_memory_of_a_child_only(docker: Docker) -> None:
 
 
 def test_impossible_limit_is_an_error(docker: Docker) -> None:
+    need("the cgroup controller cpuset", has_controller("cpuset"))
     error = docker("run", "--rm", "--network", "none", "--cpuset-cpus", "0-4000", IMAGE, "true", code=125).err
     assert "cpus" in error.lower()

@@ -36,6 +36,7 @@ def rootless(container: Container, manager: int, directory: str, monkeypatch: An
     """A container that the user runs, with no cgroupsPath."""
     monkeypatch.setattr(unprivileged, "UID", manager)
     made = unprivileged.prepare(container, directory)
+    made.runtime.driver_flags = ["--systemd-cgroup"]
     made.runtime.defaults["env"] = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{manager}"}
     return made
 

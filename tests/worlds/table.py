@@ -31,6 +31,7 @@ EMULATED = (
     "tests/cgroups",
     "tests/integration/test_cgroups.py",
     "tests/integration/test_cgroup_v2.py",
+    "tests/integration/test_limits_against_runc.py",
     "tests/integration/test_ps_events.py",
     "tests/integration/test_update.py",
 )
