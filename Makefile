@@ -12,7 +12,8 @@ FOR_ALL := PYTHON=$(PYTHON) tools/with-prefix
 else
 FOR_ALL := env PLANC=$(PLANC)
 endif
-PYTEST := $(FOR_ALL) $(VENV)/bin/python -m pytest
+# daemons and busy machines: what fails once and then passes is shown as RERUN
+PYTEST := $(FOR_ALL) $(VENV)/bin/python -m pytest --reruns 1 -raR
 
 .PHONY: help demo test as-root test-vm vm install build-lib dependencies test-dependencies world-dependencies stage \
 	develop unit house native cgroups front integration managers bundles conformance bench lint clean

@@ -75,6 +75,8 @@ def read_unit(pid: int) -> Limits:
     found: Limits = {}
     for line in done.stdout.splitlines():
         name, equals, value = line.partition("=")
+        if caller.ROOTLESS and name in ("DevicePolicy", "DeviceAllow"):
+            continue  # runc tells them a user's systemd, too, which cannot enforce them
         if equals and not _VOLATILE.fullmatch(name):
             found[name] = (
                 f"{found[name]}\n{value}" if name in found else value

@@ -33,6 +33,8 @@ def own_mount(container: Container) -> Iterator[None]:
     caller.need_root("mount")
     rootfs = container.bundle.rootfs
     subprocess.run(["mount", "--bind", rootfs, rootfs], check=True)
+    # where / is shared, as under systemd, mounts on one of the two would come to the other too
+    subprocess.run(["mount", "--make-private", rootfs], check=True)
     yield
     subprocess.run(["umount", "-l", rootfs], check=True)
 

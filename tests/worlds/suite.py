@@ -64,6 +64,7 @@ class Job:
     def _pytest(self, colour: bool) -> list[str]:
         return [
             *(".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-p", "worlds.plugin"),
+            *("--reruns", "1", "-raR"),
             f"--color={'yes' if colour else 'no'}",
             "--junitxml=/run/world-results/junit.xml",
             *self.part.select,

@@ -82,15 +82,21 @@ WORLDS = {
             "pure cgroup v2 under systemd, systemd driver",
             init="systemd",
             driver="systemd",
-            parts=(Part(SYSTEMD_SUITE),),
+            everyday=True,
+            parts=(
+                Part(SYSTEMD_SUITE, usual=500),
+                Part(("tests/managers/test_systemd_driver.py",), usual=135, limit=1200),
+            ),
         ),
-        World("rootless", "a user with a delegated cgroup, cgroupfs driver", user="rootless"),
+        World("rootless", "a user with a delegated cgroup, cgroupfs driver", user="rootless", everyday=True),
         World(
             "systemd-rootless",
             "a user with a systemd of its own, systemd driver",
             init="systemd",
             user="rootless",
             driver="systemd",
+            everyday=True,
+            parts=(Part(), Part(("tests/managers/test_systemd_rootless.py",), usual=30, limit=600)),
         ),
         World(
             "v1",
