@@ -170,7 +170,7 @@ class Batches:
 def files() -> Iterator[set[str]]:
     """What the kernel has; a machine without disks, as a test VM is, gets the modules for the rows of blockIO."""
     modprobe = shutil.which("modprobe", path=RUNTIME_PATH)
-    if modprobe and not os.path.exists(DISK_DIRECTORY):
+    if modprobe and DISK[0] == LOOP_MAJOR:
         for module in ("loop", "bfq"):
             subprocess.run([modprobe, "-q", module], check=False, capture_output=True)
     with bfq_on_a_free_loop_device():
