@@ -1,4 +1,4 @@
-"""The test suite in several worlds, as many at a time as there are processors."""
+"""The test suite in several worlds, a few at a time."""
 
 from __future__ import annotations
 

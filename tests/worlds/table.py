@@ -84,7 +84,7 @@ WORLDS = {
             driver="systemd",
             everyday=True,
             parts=(
-                Part(SYSTEMD_SUITE, usual=500),
+                Part(SYSTEMD_SUITE, usual=850),
                 Part(("tests/managers/test_systemd_driver.py",), usual=135, limit=1200),
             ),
         ),
@@ -96,14 +96,14 @@ WORLDS = {
             user="rootless",
             driver="systemd",
             everyday=True,
-            parts=(Part(), Part(("tests/managers/test_systemd_rootless.py",), usual=30, limit=600)),
+            parts=(Part(usual=650), Part(("tests/managers/test_systemd_rootless.py",), usual=30, limit=600)),
         ),
         World(
             "v1",
             "pure cgroup v1, cgroupfs driver",
             cgroups="v1",
             everyday=True,
-            parts=(Part(LIMITS, kernel="debian", usual=500), Part(_without(LIMITS), usual=350)),
+            parts=(Part(LIMITS, kernel="debian", usual=225), Part(_without(LIMITS), usual=350)),
         ),
         World(
             "hybrid",
