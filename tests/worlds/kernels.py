@@ -7,6 +7,11 @@ import functools
 from . import machine, uml
 
 
+def has_newer() -> bool:
+    """Whether `newer` is what it says: without it the machine's own UML takes its place."""
+    return kernel("newer").name != uml.debian().name
+
+
 @functools.cache
 def kernel(name: str) -> machine.Kernel:
     """`debian`, `newer` (UML) or `qemu`; exits with what to install when there is none."""

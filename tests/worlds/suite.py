@@ -7,7 +7,7 @@ import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import kernels, machine
@@ -92,11 +92,18 @@ def _counts(report: Path) -> dict[str, int]:
     return counts
 
 
-def jobs_of(worlds: Sequence[World], arguments: Sequence[str]) -> list[Job]:
-    """A job per part, those first that take longest; with pytest arguments of the caller's one job per world."""
+def jobs_of(worlds: Sequence[World], arguments: Sequence[str], whole: bool = True) -> list[Job]:
+    """A job per part, those first that take longest; with pytest arguments of the caller's one job per world.
+
+    Not `whole`: with a slow kernel only a selection, see ``Part.instead``.
+    """
     found = []
     for world in worlds:
         parts = world.parts
+        if not whole and not kernels.has_newer():
+            parts = tuple(
+                replace(part, select=part.instead) if part.kernel == "newer" else part for part in parts
+            )
         if arguments:
             parts = (Part(tuple(arguments), kernel=parts[0].kernel, limit=parts[0].limit),)
         found += [Job(world, part, number) for number, part in enumerate(parts, 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from . import kernels, machine, suite
-from .table import WORLDS, Part, World
+from .table import LIMITS, WORLDS, Part, World
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
@@ -116,3 +116,12 @@ def test_only_tests_that_ran_are_a_success(
     job.counts = suite._counts(tmp_path / "junit.xml")
     assert job.passed == good
     assert ("FAILED" in suite.table([job])) == (not good)
+
+
+def test_a_slow_kernel_gets_a_selection(monkeypatch: pytest.MonkeyPatch) -> None:
+    everyday = [world for world in WORLDS.values() if world.everyday]
+    monkeypatch.setattr(kernels, "has_newer", lambda: False)
+    selected = {job.name: job.part.select for job in suite.jobs_of(everyday, [], whole=False)}
+    assert selected["v1"] == LIMITS == selected["v2"]
+    assert "tests/integration" not in [path for paths in selected.values() for path in paths]
+    assert all("tests/integration" in job.part.select for job in suite.jobs_of([WORLDS["v2"]], []))
