@@ -147,7 +147,7 @@ def _print_whole(job: Job) -> None:
 
 def table(jobs: Sequence[Job]) -> str:
     """One line per job."""
-    lines = [f"\n{'world':18}{'kernel':14}{'passed':>8}{'failed':>8}{'skipped':>8}{'time':>8}"]
+    lines = [f"\n{'world':20}{'kernel':14}{'passed':>8}{'failed':>8}{'skipped':>8}{'time':>8}"]
     for job in jobs:
         assert job.outcome is not None
         counts = job.counts
@@ -155,7 +155,7 @@ def table(jobs: Sequence[Job]) -> str:
         skipped = counts.get("skipped", 0)
         minutes, seconds = divmod(round(job.outcome.seconds), 60)
         lines.append(
-            f"{job.name:18}{job.kernel.name:14}{counts.get('tests', 0) - bad - skipped:8}{bad:8}{skipped:8}"
+            f"{job.name:20}{job.kernel.name:14}{counts.get('tests', 0) - bad - skipped:8}{bad:8}{skipped:8}"
             f"{minutes:5}:{seconds:02}" + ("" if job.passed else f"  {job.outcome.complaint or 'FAILED'}")
         )
     return "\n".join(lines)
