@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 
 def console_descriptor(request: RunRequest) -> int:
-    """A connected socket: planc's own, or that of --console-socket; -1 for none. Raises KernelError."""
+    """A connected socket: planc's own, or that of --console-socket. Raises KernelError."""
     if request.console_fd >= 0:
         return os.dup(request.console_fd)
-    if request.console_socket:
-        return connect(request.console_socket, "the console socket")
-    return -1
+    return connect(request.console_socket, "the console socket")
